@@ -9,6 +9,8 @@ use crate::row::{CannotApply, Row, RowFailed, read};
 /// Rows in memory, with a mark on those that changed.
 pub struct HeldRows<R> {
     rows: HashMap<String, Held<R>>,
+    /// Whether a row was deleted because of an erasure.
+    erased: bool,
 }
 
 /// A row in memory.
@@ -22,7 +24,7 @@ pub(crate) struct Held<R> {
 // A derived implementation would require a default row.
 impl<R> Default for HeldRows<R> {
     fn default() -> Self {
-        Self { rows: HashMap::new() }
+        Self { rows: HashMap::new(), erased: false }
     }
 }
 
@@ -58,7 +60,14 @@ impl<R: Row> HeldRows<R> {
                 (None, None) => {}
             }
         }
+        if self.erased {
+            stored.note_erasure()?;
+        }
         Ok(())
+    }
+
+    pub(crate) fn note_erasure(&mut self) {
+        self.erased = true;
     }
 
     /// The row with this key. Reads the stored row if it is not in memory yet.

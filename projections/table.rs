@@ -73,6 +73,15 @@ impl<'a, R: Row> Table<'a, R> {
         }
         Ok(())
     }
+
+    /// Removes a row, if there is one, and everything that the files have of it.
+    ///
+    /// # Errors
+    /// The same as [`Table::get`].
+    pub fn erase(&mut self, key: &str) -> Result<(), CannotApply> {
+        self.held.note_erasure();
+        self.delete(key)
+    }
 }
 
 /// One row of a view, for a query.

@@ -69,6 +69,9 @@ use crate::table::{Row, Table};
 /// #     fn delete(&mut self, _: &str, _: &[IndexEntry]) -> Result<(), StoreFailed> {
 /// #         Ok(())
 /// #     }
+/// #     fn note_erasure(&mut self) -> Result<(), StoreFailed> {
+/// #         Ok(())
+/// #     }
 /// # }
 /// # let marie = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
 /// # let context = Context {

@@ -37,9 +37,9 @@ pub struct StoredLayout {
 }
 
 impl Texts {
-    fn with(self, logo: Option<LogoId>) -> Box<Layout> {
+    fn with(self, logo: Option<LogoId>) -> Layout {
         let Self { header, middle, footer, trading_name } = self;
-        Box::new(Layout { header, middle, footer, trading_name, logo })
+        Layout { header, middle, footer, trading_name, logo }
     }
 }
 
@@ -51,7 +51,7 @@ impl Sealable for Box<Layout> {
     }
 
     fn open(private: &Private) -> Option<Self> {
-        private.layout.clone().map(|stored| stored.texts.with(stored.logo_id))
+        private.layout.clone().map(|stored| Box::new(stored.texts.with(stored.logo_id)))
     }
 }
 
@@ -72,7 +72,7 @@ struct LayoutV1 {
 impl From<SavedV1> for Event {
     fn from(old: SavedV1) -> Self {
         let LayoutV1 { texts, logo } = old.layout;
-        let layout = Erasable::Known(texts.with(logo.as_ref().map(LogoId::of)));
+        let layout = Erasable::Known(Box::new(texts.with(logo.as_ref().map(LogoId::of))));
         Self::ReceiptLayoutSaved { company: old.company_id, layout, held: logo }
     }
 }
@@ -88,7 +88,7 @@ impl From<SavedV2> for Event {
         let StoredLayout { texts, logo_id } = old.layout;
         Self::ReceiptLayoutSaved {
             company: old.company_id,
-            layout: Erasable::Known(texts.with(logo_id)),
+            layout: Erasable::Known(Box::new(texts.with(logo_id))),
             held: None,
         }
     }

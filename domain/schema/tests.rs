@@ -136,6 +136,11 @@ fn examples() -> Vec<DomainEvent> {
         A::AccountDeleted { reason: reason() },
         A::AccountErased,
     ];
+    accounts.map(DomainEvent::Account).into_iter().chain(of_orders(order)).chain(of_companies()).collect()
+}
+
+/// The examples of orders, and of what a first order begins.
+fn of_orders(order: OrderId) -> [DomainEvent; 7] {
     let account = AccountId(id(2));
     let content = Content {
         id: order.clone(),
@@ -151,7 +156,7 @@ fn examples() -> Vec<DomainEvent> {
             delivery_address: Erasable::Known(address()),
         }],
     };
-    let others = [
+    [
         DomainEvent::EmailClaim(E::EmailClaimed { account }),
         DomainEvent::EmailClaim(E::EmailReleased { account }),
         DomainEvent::Company(C::CompanyRegistered {
@@ -180,8 +185,7 @@ fn examples() -> Vec<DomainEvent> {
             resolution: Resolution::ContactNamed { account_id: account },
             about: Some(account),
         }),
-    ];
-    accounts.map(DomainEvent::Account).into_iter().chain(others).chain(of_companies()).collect()
+    ]
 }
 
 fn serial() -> SerialNumber {

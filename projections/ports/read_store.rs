@@ -26,6 +26,9 @@ pub trait Rows {
 
     /// Removes a row and its index entries. `gone` contains all of its entries.
     fn delete(&mut self, key: &str, gone: &[IndexEntry]) -> Result<(), StoreFailed>;
+
+    /// Notes that rows were deleted because of an erasure. [`ReadStore::scrub`] removes what the files still have of them.
+    fn note_erasure(&mut self) -> Result<(), StoreFailed>;
 }
 
 /// Work on the rows of one build. If it fails, none of it is written.
@@ -188,6 +191,11 @@ pub trait ReadStore: Send + Sync {
 
     /// Stores why a build stopped, for other processes to see. `None`: the build goes on.
     fn note_failure(&self, build: Build, failure: Option<String>) -> BoxFuture<'_, Result<(), StoreFailed>>;
+
+    /// Removes from the files what deleted rows have left there, if [`Rows::note_erasure`] has said so since the last time.
+    /// It does nothing otherwise. If another process reads the files, a part may remain until a later call. It may take
+    /// several seconds, in which no view is updated.
+    fn scrub(&self) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
     /// Asks the process that runs the views to rebuild one. Asking twice before the request is taken changes nothing.
     fn request_rebuild(&self, view: String) -> BoxFuture<'_, Result<(), StoreFailed>>;

@@ -126,7 +126,10 @@ impl Runner {
                         return Err(why.into());
                     }
                 }
-                _ = retry.tick() => self.retry(&mut group, &mut background).await,
+                _ = retry.tick() => {
+                    self.retry(&mut group, &mut background).await;
+                    self.scrub().await;
+                }
                 _ = requests.tick() => self.rebuild_what_was_asked_for(&mut background).await?,
                 ended = background.next() => {
                     if let Ended::Arrived(_, arrived, role) = ended? {
@@ -137,6 +140,13 @@ impl Runner {
                     }
                 }
             }
+        }
+    }
+
+    /// Removes what erased companies have left in the files.
+    async fn scrub(&self) {
+        if let Err(error) = self.rows.scrub().await {
+            tracing::error!(%error, "the read models may still have data that was erased in their files; trying again");
         }
     }
 

@@ -137,7 +137,7 @@ impl View for Companies {
                 let administrators = BTreeSet::new();
                 rows.put(key, CompanyRow { company_id, details, registered_at, order_id, administrators })
             }
-            Event::CompanyErased { .. } => rows.delete(key),
+            Event::CompanyErased { .. } => rows.erase(key),
             Event::CompanyNumberChanged { .. }
             | Event::CompanyRenamed { .. }
             | Event::CompanyAddressChanged { .. } => rows.change(key, |row| {

@@ -131,7 +131,7 @@ impl View for Sites {
                 })
             }
             (DomainEvent::Company(Event::CompanyErased { sites, .. }), _) => {
-                sites.iter().try_for_each(|site| rows.delete(&site.to_string()))
+                sites.iter().try_for_each(|site| rows.erase(&site.to_string()))
             }
             // This one event shows everything that a take-over moves at the new company.
             (DomainEvent::TakeOver(takeover::Event::TakeOverCompleted { to, sites, merged, .. }), _) => {

@@ -186,6 +186,20 @@ async fn on_groups(an: &mut Supervisor<'_>, company: &str, member: &str) {
     an.act("delete_group", Method::DELETE, &group, None).await;
 }
 
+/// A company that has no terminals and no accounts any more.
+async fn unused_company(server: &Server) -> String {
+    let placed = server.service_post("/v1/orders", order(15, 5, "ann@example.be")).await.expect(201).json();
+    let (company, head) = (text(&placed, "company_id"), placed["position"].clone());
+    let path = format!("/v1/terminals?company={company}&at_least={head}");
+    for terminal in server.service_get(&path).await.json()["items"].as_array().unwrap() {
+        let path = format!("/v1/terminals/{}/release", text(terminal, "terminal_id"));
+        server.service_post(&path, json!({ "cause": "returned", "reason": "Closed" })).await.expect(204);
+    }
+    let path = format!("/v1/accounts/{}/erasure", text(&placed, "account_id"));
+    server.service_post(&path, json!({ "reason": "Asked by letter" })).await.expect(204);
+    company
+}
+
 #[tokio::test]
 async fn everything_that_support_may_do_asks_for_a_reason_and_has_it_in_its_events() {
     let name = "everything_that_support_may_do_asks_for_a_reason_and_has_it_in_its_events";
@@ -282,8 +296,10 @@ async fn everything_that_support_may_do_asks_for_a_reason_and_has_it_in_its_even
     an.act("export_personal_data", post.clone(), &account(&eva, "data-export"), Some(json!({}))).await;
     an.act("delete_account", Method::DELETE, &format!("/v1/accounts/{eva}"), None).await;
     an.every_event_has_its_reason();
-    // The reason of an erasure goes with the person's key.
-    an.act("erase_person", post, &account(&piet, "erasure"), Some(json!({}))).await;
+    // The reason of an erasure goes with the key of the person or the company.
+    an.act("erase_person", post.clone(), &account(&piet, "erasure"), Some(json!({}))).await;
+    let unused = unused_company(&server).await;
+    an.act("erase_company", post, &format!("/v1/companies/{unused}/erasure"), Some(json!({}))).await;
 
     let mut asked: BTreeSet<String> = an.acts.iter().map(ToString::to_string).collect();
     asked.extend(FOR_PROGRAMS.into_iter().chain(CHANGE_NOTHING).map(ToOwned::to_owned));

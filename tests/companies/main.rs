@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod companies;
+mod erasure;
 mod older_logs;
 mod receipts;
 mod take_overs;

@@ -44,7 +44,7 @@ async fn the_logo_of_a_layout_that_holds_it_is_shown_and_moves_to_a_stream_of_it
     let (changed, its_logo) = (Layout { header, ..receipt.layout.clone() }, Some(logo.clone()));
     assert_eq!(app.save_receipt(&context(2), company, site, changed, its_logo).await.unwrap().0, 2);
     let receipt = app.receipt(site).await.unwrap().state;
-    assert_eq!((receipt.layout.logo, &receipt.held), (Some(LogoId::of(&logo)), &None));
+    assert_eq!((receipt.layout.logo, &receipt.held), (Some(LogoId::of_site(site, &logo)), &None));
     assert_eq!(app.logo(&receipt).await.unwrap(), Some(logo));
     let log = store.read_all(Position(0), 1_000).await.unwrap();
     let kept = log.iter().filter(|recorded| recorded.event.name == "logo-kept").count();

@@ -43,6 +43,9 @@ impl Rows for Table {
         self.0.remove(key);
         Ok(())
     }
+    fn note_erasure(&mut self) -> Result<(), StoreFailed> {
+        Ok(())
+    }
 }
 
 impl Table {

@@ -480,8 +480,11 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
         "webhook remove" => {
             does(&format!("{webhook} --yes"), |scene, _| webhooks(scene).is_empty(), "is removed")
         }
-        // These need a running server, or two engines: tests/deployment and tests/nodes run them.
-        "health" | "log copy" | "account export" => Some(vec![(String::new(), Task::Elsewhere)]),
+        // These need a running server, or two engines: tests/deployment, tests/nodes and
+        // tests/companies run them.
+        "health" | "log copy" | "account export" | "company erase" => {
+            Some(vec![(String::new(), Task::Elsewhere)])
+        }
         // These need a broker: tests/kafka runs them.
         "kafka status"
         | "kafka set-position"

@@ -40,7 +40,11 @@ pub(crate) const VIEWS: Kind = Kind {
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS generations (view TEXT PRIMARY KEY, last INTEGER NOT NULL)
             STRICT, WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS requests (view TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;",
+        CREATE TABLE IF NOT EXISTS requests (view TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS erasures (
+            one       INTEGER PRIMARY KEY CHECK (one = 1),  -- present while the files may have data that was erased
+            rewritten INTEGER NOT NULL                      -- 1: only the write-ahead log may still have some
+        ) STRICT;",
 };
 
 /// The number of prepared statements that are kept: a few for each view.
@@ -310,6 +314,24 @@ impl Rows for TableRows<'_> {
         self.execute(&self.delete, [key])?;
         self.index(&self.leave, key, gone)
     }
+
+    fn note_erasure(&mut self) -> Result<(), StoreFailed> {
+        self.execute("INSERT OR REPLACE INTO erasures VALUES (1, 0)", [])
+    }
+}
+
+/// Writes the whole file anew, and empties the write-ahead log. `secure_delete` overwrites deleted rows with zeros, but a
+/// page that was split before may have a copy in its unused part.
+fn scrub(connection: &Connection) -> rusqlite::Result<()> {
+    let noted = connection.query_row("SELECT rewritten FROM erasures", [], |row| row.get(0)).optional()?;
+    if noted == Some(false) {
+        connection.execute_batch("VACUUM; UPDATE erasures SET rewritten = 1;")?;
+    }
+    let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy == 0 {
+        connection.execute_batch("DELETE FROM erasures;")?;
+    }
+    Ok(())
 }
 
 fn get_from(table: &str) -> String {
@@ -468,6 +490,21 @@ impl ReadStore for SqliteReadStore {
         }))
     }
 
+    fn scrub(&self) -> BoxFuture<'_, Result<(), StoreFailed>> {
+        Box::pin(async move {
+            let noted = |connection: &Connection| {
+                connection.query_row("SELECT count(*) FROM erasures", [], |row| row.get(0))
+            };
+            let noted: i64 = self.read(noted).await?;
+            if noted == 0 {
+                return Ok(());
+            }
+            let store = self.clone();
+            let scrubbed = tokio::task::spawn_blocking(move || scrub(&store.writer()));
+            scrubbed.await.map_err(StoreFailed::new)?.map_err(failed)
+        })
+    }
+
     fn request_rebuild(&self, view: String) -> BoxFuture<'_, Result<(), StoreFailed>> {
         let request = "INSERT OR IGNORE INTO requests VALUES (?)";
         Box::pin(self.write(move |transaction| transaction.execute(request, [view]).map(drop)))
@@ -514,3 +551,6 @@ fn requests(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut select = connection.prepare_cached("SELECT view FROM requests")?;
     select.query_map([], |row| row.get(0))?.collect()
 }
+
+#[cfg(test)]
+mod tests;
