@@ -50,10 +50,11 @@ impl GroupName {
         checked(text, is_text(text, 100)).map(Self)
     }
 
-    /// The name of a group that came with a take-over: its old name and the name of its old company.
+    /// The name of a group that came with a take-over: its old name, and support's reference of the take-over. It is not the
+    /// name of the old company, which may be a person's and can be erased.
     #[must_use]
-    pub fn of_take_over(name: &str, company: &str) -> Self {
-        Self(format!("{name} ({company})").chars().take(100).collect())
+    pub fn of_take_over(name: &str, reference: &str) -> Self {
+        Self(format!("{name} ({reference})").chars().take(100).collect())
     }
 
     /// The name if it is free, or the first free one of "name 2", "name 3" and so on.

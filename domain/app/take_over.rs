@@ -290,8 +290,6 @@ impl App {
     /// The groups that give the moving accounts the rights that they had at the moving sites.
     async fn kept_groups(&self, id: TakeOverId, opened: &Opened) -> Result<Vec<NewGroup>, Failure> {
         let access = self.access(opened.from).await?.state;
-        let company = self.company(opened.from).await?.state;
-        let name = company.registered.as_ref().map(|registered| registered.legal_name.as_str().to_owned());
         let mut administrators = BTreeSet::new();
         for account in &opened.accounts {
             let held = self.account(*account).await?;
@@ -299,7 +297,7 @@ impl App {
                 administrators.insert(*account);
             }
         }
-        Ok(kept(id, opened, &access, &administrators, &name.unwrap_or_default()))
+        Ok(kept(id, opened, &access, &administrators))
     }
 
     async fn change_take_over(
@@ -317,20 +315,19 @@ fn kept(
     opened: &Opened,
     access: &Access,
     administrators: &BTreeSet<AccountId>,
-    company: &str,
 ) -> Vec<NewGroup> {
     let moved: BTreeSet<SiteId> = opened.sites.iter().copied().collect();
     let everywhere = Where::Sites(moved.clone());
     let of_administrators = NewGroup {
         group: GroupId::of_take_over(id, None),
-        name: GroupName::of_take_over("Administrators", company),
+        name: GroupName::of_take_over("Administrators", &opened.reference),
         description: GroupText::default(),
         permissions: Permission::ALL.into(),
         members: administrators.iter().map(|account| (*account, everywhere.clone())).collect(),
     };
     let of_group = |(group, held): (&GroupId, &std::sync::Arc<Group>)| NewGroup {
         group: GroupId::of_take_over(id, Some(*group)),
-        name: GroupName::of_take_over(held.name.as_str(), company),
+        name: GroupName::of_take_over(held.name.as_str(), &opened.reference),
         description: held.description.clone(),
         permissions: held.permissions.clone(),
         members: kept_members(held, opened, administrators, &moved),
