@@ -320,7 +320,8 @@ async fn the_feed_opens_nothing_that_is_sealed() {
     let id = server.active(1, "marie@example.be", PASSWORD).await;
     server.stop();
     let keys = rusqlite::Connection::open(server.folder.join("keys.db")).unwrap();
-    assert_eq!(keys.execute("UPDATE keys SET wrapped = x'00'", []).unwrap(), 1);
+    let held = keys.execute("UPDATE keys SET wrapped = x'00'", []).unwrap();
+    assert_eq!(held, 2, "the account's and the company's");
     server.restart().await;
     server.service_get(&format!("/v1/accounts/{id}/events")).await.expect(503);
     let page = server.service_get("/v1/events").await.expect(200).json();
