@@ -183,6 +183,18 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
             }),
         );
     }
+    let takes_condition = with_token && matches!(method, "put" | "patch" | "delete");
+    if takes_condition {
+        add_parameter(
+            operation,
+            json!({
+                "name": "If-Match", "in": "header", "required": false,
+                "description": "The `ETag` of an answer to GET at this path. The command is carried out only if the answer \
+                    would still have this tag. Tags are compared without their `W/`.",
+                "schema": { "type": "string" },
+            }),
+        );
+    }
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
     if path.starts_with("/v1/") || path == "/metrics" {
         let mut common = ANY.to_vec();
@@ -191,6 +203,9 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
         }
         if with_body {
             common.extend(WITH_BODY);
+        }
+        if takes_condition {
+            common.push(("412", "What would change is not as `If-Match` says"));
         }
         if takes_key {
             common.push(("409", "A command with this Idempotency-Key is still running"));
@@ -246,7 +261,7 @@ fn complete_response(method: &str, status: &str, response: &mut Value) {
         add("Loquet-Position", header("The log position of the command's events", position));
     }
     if method == "get" && status == "200" {
-        let tag = "Send it back as If-None-Match: the answer is 304 as long as nothing but the position has changed";
+        let tag = "Send it back as If-None-Match: the answer is 304 as long as nothing but the position has changed. Or send it as If-Match with a command at this path";
         add("ETag", header(tag, json!({ "type": "string" })));
     }
 }

@@ -12,6 +12,7 @@ use loquet_domain::app::NewOrder;
 use loquet_domain::ports::Tokens;
 
 use crate::extractors::shape;
+use crate::middleware::precondition::Commands;
 use crate::middleware::{every_request, idempotency, rate_limits};
 use crate::openapi as description;
 use crate::responses::problem;
@@ -136,7 +137,9 @@ pub fn router(api: Arc<Api>) -> Router {
     let anonymous = for_anonymous().layer(limited.clone());
     // Only these routes store answers: an answer to an anonymous caller may contain a session token, and must
     // not be stored.
-    let once = middleware::from_fn_with_state(api.clone(), idempotency::once);
+    let queries = described().split_for_parts().0.with_state(api.clone());
+    let commands = Commands { api: api.clone(), queries };
+    let once = middleware::from_fn_with_state(commands, idempotency::once);
     let described = described().layer(once).merge(with_secrets()).merge(anonymous);
     let (described, description) = described.split_for_parts();
     let viewer = api.docs.then(|| {

@@ -201,6 +201,11 @@ impl From<Infallible> for Failure {
 }
 
 impl App {
+    /// Waits for a turn of this name. It ends when the returned value is dropped.
+    pub async fn turn(&self, name: String) -> Box<dyn Send> {
+        self.ports.keyed_lock.acquire(name).await
+    }
+
     /// Makes the use cases with these policies and ports.
     #[must_use]
     pub fn new(policies: Policies, ports: Ports) -> Self {

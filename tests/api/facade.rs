@@ -460,6 +460,50 @@ async fn an_answer_that_the_client_has_is_not_sent_again() {
     assert_ne!(changed.headers["etag"].to_str().unwrap(), tag);
 }
 
+/// `If-Match` (RFC 9110, 13.1.1): nobody overwrites what they have not read.
+#[tokio::test]
+async fn a_command_with_a_condition_is_carried_out_only_if_nothing_has_changed_since() {
+    let server = Server::start().await;
+    let placed = server.service_post("/v1/orders", order(1, 1, "marie@example.be")).await.expect(201).json();
+    let path = format!("/v1/companies/{}", placed["company_id"].as_str().unwrap());
+    let tag = async || {
+        let head = server.service_get("/v1/events?limit=1").await.json()["position"].clone();
+        let shown = server.service_get(&format!("{path}?at_least={head}")).await.expect(200);
+        shown.headers["etag"].to_str().unwrap().to_owned()
+    };
+    let name = async |condition: &str, key: Option<&str>, name: &str| {
+        let mut headers = vec![("if-match", condition)];
+        headers.extend(key.map(|key| ("idempotency-key", key)));
+        let body = json!({ "trading_name": name });
+        ask(&server, Method::PATCH, &path, &headers, Some(&body)).await
+    };
+    let read = tag().await;
+    name(&read, Some("one"), "Le Fournil").await.expect(204);
+    let replayed = name(&read, Some("one"), "Le Fournil").await.expect(204);
+    assert_eq!(replayed.headers["idempotency-replayed"], "true", "what was done is answered again");
+    let refused = name(&read, None, "La Mie").await.expect(412).json();
+    assert_eq!(refused["type"], "urn:loquet:problem:precondition-failed");
+    let shown = server.service_get(&path).await.json();
+    assert_eq!(shown["trading_name"], "Le Fournil", "nothing was done");
+
+    // Of two at once who have read the same, one is carried out. The position alone makes no difference.
+    server.service_post("/v1/orders", order(2, 2, "jan@example.be")).await.expect(201);
+    let read = tag().await;
+    let (one, other) = tokio::join!(name(&read, None, "Un"), name(&read, None, "Deux"));
+    let mut statuses = [one.status.as_u16(), other.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [204, 412]);
+
+    name("*", None, "Trois").await.expect(204);
+    let strong = tag().await.trim_start_matches("W/").to_owned();
+    name(&format!("\"x\", {strong}"), None, "Quatre").await.expect(204);
+    let nowhere = "/v1/companies/00000000-0000-0000-0000-000000000000";
+    let body = json!({ "trading_name": "x" });
+    ask(&server, Method::PATCH, nowhere, &[("if-match", &strong)], Some(&body)).await.expect(404);
+    let member = format!("{path}/groups/{0}/members/{0}", "00000000-0000-0000-0000-000000000000");
+    ask(&server, Method::DELETE, &member, &[("if-match", &strong)], None).await.expect(412);
+}
+
 #[tokio::test]
 async fn tokens_are_listed_rotated_and_revoked_beside_the_running_server() {
     let server = Server::start().await;

@@ -67,11 +67,12 @@ fn log(folder: &Path) -> Connection {
 /// Stream, revision, id, name, version, data and metadata.
 type Open = (String, u64, Vec<u8>, String, u16, String, String);
 
-/// Every event as anybody may read it: all but what is sealed, and where it stands in the whole log.
+/// Every event as anybody may read it: all but what is sealed, also in the metadata, and where it stands in the whole log.
 #[track_caller]
 fn open_part(folder: &Path) -> Vec<Open> {
     let log = log(folder);
-    let query = "SELECT stream, revision, event_id, name, version, data, metadata FROM events ORDER BY 1, 2";
+    let query = "SELECT stream, revision, event_id, name, version, data,
+        json_remove(metadata, '$.sealed_for_company') FROM events ORDER BY 1, 2";
     let mut statement = log.prepare(query).unwrap();
     let row = |row: &rusqlite::Row<'_>| {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
@@ -233,6 +234,7 @@ fn a_sample_world_has_everything_that_can_happen_to_a_merchant() {
         "company-redirected",
         "company-address-changed",
         "lockout-released",
+        "company-erased",
         "serial-released",
         "serial-awaited",
         "terminal-freed",

@@ -420,7 +420,8 @@ async fn the_server_key_is_rotated_beside_a_running_server_and_links_sessions_an
     let token = session["session_token"].as_str().unwrap().to_owned();
     let old = std::fs::read_to_string(server.folder.join("server.key")).unwrap();
     let out = said(&server, &["keys", "rotate"]);
-    assert!(out.contains("2 keys were wrapped with the new key; the server key is now number 2"), "{out}");
+    // Two persons, and their two companies.
+    assert!(out.contains("4 keys were wrapped with the new key; the server key is now number 2"), "{out}");
     let new = std::fs::read_to_string(server.folder.join("server.key")).unwrap();
     assert!(new != old && new.lines().count() == 1);
     // Everything that the old key made holds, before the server has taken note and after.

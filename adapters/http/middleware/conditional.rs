@@ -25,7 +25,7 @@ pub(crate) fn not_modified(known: Option<HeaderValue>, response: Response) -> Re
 }
 
 /// Compares the tag with each tag of the client. This is the weak comparison of RFC 9110, 8.8.3.2.
-fn matches(asked: &HeaderValue, headers: &HeaderMap) -> bool {
+pub(super) fn matches(asked: &HeaderValue, headers: &HeaderMap) -> bool {
     let Some(ours) = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()) else { return false };
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let Ok(asked) = asked.to_str() else { return false };

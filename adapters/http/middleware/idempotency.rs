@@ -6,7 +6,6 @@
 //! a repeated login is a new login.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Request, State};
@@ -17,12 +16,12 @@ use loquet_projections::causes::Causes;
 
 use crate::caller::Caller;
 use crate::middleware::buffered_body::MOST_BYTES;
+use crate::middleware::precondition::Commands;
 use crate::middleware::stored_answer::StoredAnswer;
 use crate::request_parts::bearer;
 use crate::responses::carry_out::to_its_end;
 use crate::responses::done::POSITION;
 use crate::responses::problem::Problem;
-use crate::state::Api;
 use loquet_http_ports::answers::{CommandId, Known, UnderWay};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -31,11 +30,11 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The largest answer that is stored, in bytes. The report on a file of ten thousand lines has about three million.
 const MOST_ANSWER: usize = 8 * 1024 * 1024;
 
-pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+pub(crate) async fn once(State(commands): State<Commands>, request: Request, next: Next) -> Response {
     let is_command = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
     let with_token = bearer(request.headers()).is_some();
     let (Some(key), true, true) = (request.headers().get(KEY).cloned(), with_token, is_command) else {
-        return next.run(request).await;
+        return commands.run(request, next).await;
     };
     let key = match key.to_str() {
         Ok(key) if (1..=200).contains(&key.len()) => key.to_owned(),
@@ -43,7 +42,7 @@ pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
     };
     let (mut parts, body) = request.into_parts();
     // A token that is no longer valid gets no answer, not even a stored one.
-    let caller = match Caller::from_request_parts(&mut parts, &api).await {
+    let caller = match Caller::from_request_parts(&mut parts, &commands.api).await {
         Ok(caller) => caller.identity(),
         Err(problem) => return problem.into_response(),
     };
@@ -54,15 +53,15 @@ pub(crate) async fn once(State(api): State<Arc<Api>>, request: Request, next: Ne
     // A key belongs to one caller and one route. The same key of another caller, or on another route, is a different
     // key.
     let whose = format!("{caller}\0{}\0{}", parts.method, parts.uri.path());
-    let id = api.answers.id(&whose, &key, &[target.as_bytes(), &bytes]);
+    let id = commands.api.answers.id(&whose, &key, &[target.as_bytes(), &bytes]);
     let request = Request::from_parts(parts, Body::from(bytes));
     // Runs until the answer is stored, even if the caller hangs up.
-    to_its_end(once_at_most(api, id, request, next)).await.unwrap_or_else(Problem::into_response)
+    to_its_end(once_at_most(commands, id, request, next)).await.unwrap_or_else(Problem::into_response)
 }
 
-async fn once_at_most(api: Arc<Api>, id: CommandId, request: Request, next: Next) -> Response {
-    match api.answers.begin(id, (api.clock)()).await {
-        Ok(Known::New(claim)) => carry_out(&api, claim, request, next).await,
+async fn once_at_most(commands: Commands, id: CommandId, request: Request, next: Next) -> Response {
+    match commands.api.answers.begin(id, (commands.api.clock)()).await {
+        Ok(Known::New(claim)) => carry_out(&commands, claim, request, next).await,
         Ok(Known::Answered(answer)) => again(&answer),
         Ok(Known::UnderWay) => {
             let problem = Problem::new(StatusCode::CONFLICT, "idempotency-under-way");
@@ -76,10 +75,10 @@ async fn once_at_most(api: Arc<Api>, id: CommandId, request: Request, next: Next
 }
 
 /// Runs a command, and stores the answer.
-async fn carry_out(api: &Api, claim: UnderWay, request: Request, next: Next) -> Response {
-    let (response, kept) = take_down(next.run(request).await).await;
+async fn carry_out(commands: &Commands, claim: UnderWay, request: Request, next: Next) -> Response {
+    let (response, kept) = take_down(commands.run(request, next).await).await;
     if let Some(kept) = kept
-        && let Err(error) = api.answers.end(claim, kept).await
+        && let Err(error) = commands.api.answers.end(claim, kept).await
     {
         tracing::warn!(error = %Causes(&error), "the answer to a command was not stored: if the command is sent again, it is carried out again");
     }

@@ -1,0 +1,82 @@
+//! Commands on a condition: `If-Match` on PATCH, PUT and DELETE (RFC 9110, 13.1.1). A caller who read something changes it
+//! only if nobody changed it since.
+//!
+//! Our tags are weak, because each answer ends with the position of the log. The standard's strong comparison would never
+//! fit, so the weak one is used: the tag stands for all but the position. Two conditional commands on one path wait for each
+//! other, so of two with the same tag one is carried out. A command without a condition does not wait.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use loquet_domain::ports::Position;
+
+use tower::ServiceExt;
+
+use super::conditional::matches;
+use crate::request_parts::{ClientAddress, RequestId};
+use crate::responses::problem::Problem;
+use crate::state::Api;
+
+/// What runs the commands of callers with a token.
+#[derive(Clone)]
+pub(crate) struct Commands {
+    pub(crate) api: Arc<Api>,
+    /// The same routes, without middleware. They answer what a command would change.
+    pub(crate) queries: Router,
+}
+
+impl Commands {
+    /// Runs a request, if its condition holds.
+    pub(crate) async fn run(&self, request: Request, next: Next) -> Response {
+        let wanted = request.headers().get(header::IF_MATCH).cloned();
+        let (Some(wanted), Method::PATCH | Method::PUT | Method::DELETE) = (wanted, request.method().clone())
+        else {
+            return next.run(request).await;
+        };
+        let _turn = self.api.app.turn(format!("if-match {}", request.uri().path())).await;
+        let head = match self.api.store.head().await {
+            Ok(head) => head,
+            Err(error) => return Problem::from(error).into_response(),
+        };
+        let asked = question(&request, head);
+        match self.holds(asked, &wanted).await {
+            true => next.run(request).await,
+            false => Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed").into_response(),
+        }
+    }
+
+    /// Whether one of the tags is that of the present answer. If the caller may not see it, the command itself says why.
+    async fn holds(&self, asked: Request, wanted: &HeaderValue) -> bool {
+        let Ok(present) = self.queries.clone().oneshot(asked).await;
+        match present.status() {
+            StatusCode::OK => matches(wanted, present.headers()),
+            // Nothing can be read at this path, so nothing has the tag.
+            StatusCode::METHOD_NOT_ALLOWED => false,
+            _ => true,
+        }
+    }
+}
+
+/// The same caller's query for what the command would change, as it is at this position.
+fn question(command: &Request, head: Position) -> Request {
+    let uri = format!("{}?at_least={head}", command.uri().path());
+    let mut asked = Request::new(Body::empty());
+    *asked.uri_mut() = uri.parse::<Uri>().unwrap_or_else(|_| command.uri().clone());
+    asked.headers_mut().clone_from(command.headers());
+    for of_the_command in [header::IF_MATCH, header::CONTENT_TYPE, header::CONTENT_LENGTH] {
+        asked.headers_mut().remove(of_the_command);
+    }
+    // The router adds its own: the path and its parameters.
+    if let Some(address) = command.extensions().get::<ClientAddress>() {
+        asked.extensions_mut().insert(*address);
+    }
+    if let Some(id) = command.extensions().get::<RequestId>() {
+        asked.extensions_mut().insert(*id);
+    }
+    asked
+}
