@@ -110,6 +110,12 @@ impl DataDirectory {
         self.server_key_file.clone().unwrap_or_else(|| self.file("server.key"))
     }
 
+    /// Whether no server has run on these data yet, and no token was made for it.
+    pub(crate) fn is_unused(&self) -> bool {
+        let is_embedded = matches!(self.engine, Engine::Sqlite);
+        is_embedded && !["log.db", "tokens.db"].iter().any(|name| self.file(name).exists())
+    }
+
     /// Makes the data directory. Only its owner can read it.
     pub(crate) fn make_folder(&self) -> anyhow::Result<()> {
         let folder = &self.data_dir;

@@ -127,14 +127,32 @@ impl Query {
 /// The text as the first digits of an enterprise number. With fewer than five digits, it is rather something else. A
 /// Belgian number is also found without its leading zero.
 fn number_parts(text: &str) -> Vec<(Country, String)> {
-    let separates = |c: char| c.is_whitespace() || c == '.' || is_dash(c);
-    let digits: String = text.chars().map(narrow).filter(|c| !separates(*c)).collect();
+    let separates = |c: char| c.is_whitespace() || matches!(c, '.' | '/' | ':') || is_dash(c);
+    let plain: String = text.chars().map(narrow).filter(|c| !separates(*c)).collect();
+    let plain = plain.to_ascii_uppercase();
+    let prefix = NUMBER_PREFIXES.iter().find(|(prefix, _)| plain.starts_with(prefix));
+    let (digits, of) = match prefix {
+        Some((prefix, country)) => (plain.get(prefix.len()..).unwrap_or_default().to_owned(), Some(*country)),
+        None => (plain, None),
+    };
     if !(5..=9).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Vec::new();
     }
     let short = format!("0{digits}");
-    vec![(Country::Belgium, digits.clone()), (Country::Belgium, short), (Country::Netherlands, digits)]
+    let parts =
+        [(Country::Belgium, digits.clone()), (Country::Belgium, short), (Country::Netherlands, digits)];
+    parts.into_iter().filter(|(country, _)| of.is_none_or(|of| of == *country)).collect()
 }
+
+/// What people write before an enterprise number, and the country whose register they mean. The longest come first.
+const NUMBER_PREFIXES: [(&str, Country); 6] = [
+    ("TVABE", Country::Belgium),
+    ("BTWBE", Country::Belgium),
+    ("KVK", Country::Netherlands),
+    ("KBO", Country::Belgium),
+    ("BCE", Country::Belgium),
+    ("BE", Country::Belgium),
+];
 
 impl Words {
     /// The words that are long enough to search for, the longest first.
@@ -262,6 +280,15 @@ mod tests {
         let parts = sought("0123.456").number_parts;
         assert!(parts.contains(&(Country::Belgium, "0123456".to_owned())));
         assert!(sought("123 456").number_parts.contains(&(Country::Belgium, "0123456".to_owned())));
+        for text in ["BE0123", "BE 01.234", "be 0123-4", "TVA BE 0123 4", "0123/456", "KBO 01234"] {
+            let parts = sought(text).number_parts;
+            assert!(
+                parts.iter().all(|(country, _)| text.contains('/') || *country == Country::Belgium),
+                "{text}"
+            );
+            assert!(text == "BE0123" || parts.iter().any(|(_, digits)| digits.starts_with("0123")), "{text}");
+        }
+        assert_eq!(sought("KvK 12345").number_parts, [(Country::Netherlands, "12345".to_owned())]);
         assert_eq!(sought("1050").number_parts, [], "this is rather a postal code");
     }
 

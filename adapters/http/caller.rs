@@ -177,6 +177,14 @@ impl Faults {
         self.checked(pointer, reason)
     }
 
+    /// Checks how support made sure who somebody is.
+    pub(crate) fn proof_stated(&mut self, pointer: &str, proof: Option<String>) -> Because {
+        if proof.is_none() {
+            self.add(pointer, "proof-required");
+        }
+        self.checked(pointer, proof)
+    }
+
     /// Checks the reason of a request for which nobody must give one, since it changes nothing.
     pub(crate) fn because_offered(&mut self, pointer: &str, reason: Option<String>) -> Because {
         self.checked(pointer, reason)

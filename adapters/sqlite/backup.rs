@@ -76,6 +76,9 @@ pub enum BackupError {
         /// The reason.
         why: String,
     },
+    /// There is no backup.
+    #[error("there is no backup in {0}: a complete backup has a file backup.json")]
+    NoBackup(PathBuf),
     /// The target of the backup is not empty.
     #[error("{0} is not empty: choose a directory that is empty or does not exist yet")]
     Occupied(PathBuf),
@@ -241,7 +244,10 @@ fn describe_all(copied: Manifest, to: &Path) -> Result<Manifest, BackupError> {
 pub fn check(from: &Path) -> Result<Manifest, BackupError> {
     let path = from.join(MANIFEST);
     let damaged = |why: String| BackupError::Damaged { path: path.clone(), why };
-    let json = std::fs::read(&path).map_err(|e| unusable(&path, &e))?;
+    let json = std::fs::read(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => BackupError::NoBackup(from.to_owned()),
+        _ => unusable(&path, &error),
+    })?;
     let manifest: Manifest = serde_json::from_slice(&json).map_err(|e| damaged(e.to_string()))?;
     if manifest.format != FORMAT {
         return Err(damaged(format!("its format is {}, this version knows {FORMAT}", manifest.format)));

@@ -107,7 +107,11 @@ pub(super) fn read_models(directory: &DataDirectory, access: Access) -> anyhow::
     Ok(Arc::new(match access {
         Access::Write => SqliteReadStore::open(&path)?,
         Access::Read => {
-            ensure!(path.exists(), "no server has run in {} yet", directory.data_dir.display());
+            ensure!(
+                path.exists(),
+                "there are no read models in {} yet: start a server, or run `loquet projections rebuild`",
+                directory.data_dir.display()
+            );
             SqliteReadStore::open_to_read(&path)?
         }
     }))

@@ -137,6 +137,9 @@ pub(crate) struct ImportTerminals {
     /// The company that has the terminals: its id or its enterprise number.
     #[arg(long)]
     pub(crate) company: String,
+    /// The reason. It is stored in the log. A token of the supplier's staff needs one.
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
     /// Print what would be done, and change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -38,7 +38,7 @@ async fn list(known: &Known, which: &ListCompanies) -> anyhow::Result<()> {
     };
     let limit = usize::try_from(which.how.limit)?;
     let mut rows = table(&["COMPANY", "NUMBER", "NAME", "TRADING NAME", "TOWN", "SINCE"]);
-    for company in known.some(Rows { by, order, limit }).await? {
+    for company in known.listed(Rows { by, order, limit }).await? {
         let Some(details) = &company.details else { continue };
         let begins = |text: &String| company.names().iter().any(|name| name_begins(name, text));
         if which.without_administrator && !company.administrators.is_empty()

@@ -12,6 +12,8 @@ use loquet_domain::values::password::Password;
 use loquet_projections::mail::MailLedger;
 use loquet_projections::ports::{Acquired, Fence};
 use loquet_projections::reactions;
+use loquet_projections::runner::Builder;
+use loquet_projections::views;
 use serde_json::{Map, Value, json};
 
 use super::show::{moment, progress, table};
@@ -60,6 +62,9 @@ pub(crate) async fn run(directory: &DataDirectory, demo: Demo) -> anyhow::Result
     let told = told.await;
     bar.finish_and_clear();
     let head = system.store.head().await?;
+    if told.is_ok() {
+        build_views(directory, &system, head).await?;
+    }
     system.close().await?;
     let told = told?;
     note(journal.as_ref(), fence, head).await?;
@@ -68,6 +73,18 @@ pub(crate) async fn run(directory: &DataDirectory, demo: Demo) -> anyhow::Result
         true => outcome(as_json(&told, wanted, head)),
         false => print(directory, &told, wanted, head),
     }
+    Ok(())
+}
+
+/// Builds the read models, so that every command works on the data before a server has run.
+async fn build_views(directory: &DataDirectory, system: &System, head: Position) -> anyhow::Result<()> {
+    let rows = adapters::read_models(directory, Access::Write)?;
+    let bar = progress(head.0, "read models built")?;
+    let (store, codec) = (system.store.clone(), system.codec.clone());
+    let mut builder = Builder::begin(store, codec, rows, views::all()).await?;
+    builder.build(head, |position| bar.set_position(position.0)).await?;
+    builder.take_over().await?;
+    bar.finish_and_clear();
     Ok(())
 }
 

@@ -55,6 +55,17 @@ impl Known {
         Ok(find(self.rows.as_ref(), id.to_string()).await?)
     }
 
+    /// The rows of a list. Says if there are more than the operator asked for.
+    pub(super) async fn listed<R: Row>(&self, wanted: Rows<R>) -> anyhow::Result<Vec<R>> {
+        let limit = wanted.limit;
+        let mut rows = self.some(Rows { limit: limit + 1, ..wanted }).await?;
+        if rows.len() > limit {
+            rows.truncate(limit);
+            note(format_args!("There are more than these {limit}: raise --limit."));
+        }
+        Ok(rows)
+    }
+
     pub(super) async fn some<R: Row>(&self, wanted: Rows<R>) -> anyhow::Result<Vec<R>> {
         let Rows { by, order, limit } = wanted;
         let wanted = RowQuery { by: Some(by), order, limit, ..RowQuery::default() };

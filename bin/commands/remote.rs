@@ -103,6 +103,20 @@ impl Answer {
 
     /// Makes an error from the server's answer.
     pub(super) fn refusal(&self) -> anyhow::Error {
-        anyhow::anyhow!("the server answered {}: {}", self.status, self.text("detail"))
+        let faults = self.body.get("errors").and_then(Value::as_array).into_iter().flatten();
+        let text = |fault: &Value, name: &str| {
+            fault
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .trim_start_matches(['?', '/'])
+                .to_owned()
+        };
+        let faults: Vec<String> =
+            faults.map(|fault| format!("{}: {}", text(fault, "pointer"), text(fault, "message"))).collect();
+        match faults.is_empty() {
+            true => anyhow::anyhow!("the server answered {}: {}", self.status, self.text("detail")),
+            false => anyhow::anyhow!("the server answered {}: {}", self.status, faults.join("\n")),
+        }
     }
 }

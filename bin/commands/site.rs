@@ -28,7 +28,7 @@ async fn list(known: &Known, which: &ListSites) -> anyhow::Result<()> {
     let by = SiteRow::BY_COMPANY_AND_NAME.under(company);
     let limit = usize::try_from(which.how.limit)?;
     let mut rows = table(&["SITE", "NAME", "ADDRESS", "SINCE"]);
-    for site in known.some(Rows { by, order: Order::Ascending, limit }).await? {
+    for site in known.listed(Rows { by, order: Order::Ascending, limit }).await? {
         let Some(place) = &site.place else { continue };
         if which.how.json {
             if line(as_json(&site, place)) == Reader::Gone {

@@ -30,7 +30,7 @@ async fn list(known: &Known, which: &ListTakeOvers) -> anyhow::Result<()> {
     let heads =
         ["TAKE-OVER", "REFERENCE", "STATUS", "FROM COMPANY", "TO COMPANY", "DUE", "ENDED", "WAITS FOR"];
     let (mut rows, now) = (table(&heads), clock::now());
-    for row in known.some(Rows { by, order: Order::Descending, limit }).await? {
+    for row in known.listed(Rows { by, order: Order::Descending, limit }).await? {
         if which.how.json {
             if line(as_json(&row, now)) == Reader::Gone {
                 break;

@@ -159,7 +159,10 @@ async fn import(import: ImportTerminals) -> anyhow::Result<ExitCode> {
     let server =
         Running::open(&remote)?.context("this needs a running server: give --url and --token-file")?;
     let company = company_at(&server, &import.company).await?;
-    let path = format!("/v1/terminal-assignments?company={company}&dry_run={}", import.dry_run);
+    let mut query = vec![("company", company.to_string()), ("dry_run", import.dry_run.to_string())];
+    query.extend(import.reason.map(|reason| ("reason", reason)));
+    let path = reqwest::Url::parse_with_params("http://x/v1/terminal-assignments", query)?;
+    let path = format!("{}?{}", path.path(), path.query().unwrap_or_default());
     let answer = server.post_as(&path, "text/csv", csv).await?;
     match answer.status {
         200 => {
@@ -225,6 +228,9 @@ fn faults(answer: &Answer, output: Output) {
         let said = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
         // `/3/terminal` names the column `terminal` of the third line.
         let cell = said("pointer").trim_matches('/').replace('/', ", ");
-        line(format_args!("line {cell}: {}", said("message")));
+        match cell.strip_prefix('?') {
+            Some(argument) => line(format_args!("--{argument}: {}", said("message"))),
+            None => line(format_args!("line {cell}: {}", said("message"))),
+        };
     }
 }

@@ -19,10 +19,23 @@ const STAFF_DAYS: u16 = 90;
 const STAFF_MOST_DAYS: u16 = 365;
 
 pub(crate) async fn run(directory: &DataDirectory, command: TokenCommand) -> anyhow::Result<()> {
+    let is_new = directory.is_unused();
+    if is_new && !matches!(command, TokenCommand::Create(_)) {
+        bail!("no server has run in {} yet, so it has no tokens", directory.data_dir.display());
+    }
     directory.make_folder()?;
     let tokens = adapters::service_tokens(directory).await?;
     match command {
-        TokenCommand::Create(wanted) => create(tokens.as_ref(), wanted).await,
+        TokenCommand::Create(wanted) => {
+            create(tokens.as_ref(), wanted).await?;
+            if is_new {
+                note(format_args!(
+                    "No server has run in {} yet. A server that uses another data directory does not accept this token.",
+                    directory.data_dir.display()
+                ));
+            }
+            Ok(())
+        }
         TokenCommand::List(how) => list(tokens.as_ref(), Output::of(how.json)).await,
         TokenCommand::Rotate(which) => rotate(tokens.as_ref(), &which).await,
         TokenCommand::Revoke { id } => match tokens.revoke(&id, clock::now()).await? {

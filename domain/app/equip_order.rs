@@ -52,7 +52,7 @@ impl App {
         company: CompanyId,
         content: &Content,
     ) -> Result<Position, Failure> {
-        let (wanted, refused) = self.wanted(context, company, content).await?;
+        let Lines { wanted, refused, present } = self.wanted(context, company, content).await?;
         let known = self.terminals(company).await?.state;
         // An address gets a site only if a terminal comes to it.
         let new = wanted.iter().filter(|wanted| !known.knows(wanted.terminal));
@@ -73,7 +73,8 @@ impl App {
         }
         let opened: BTreeSet<SiteId> =
             wanted.iter().filter_map(|wanted| sites.opened_by(&content.id, wanted.address)).collect();
-        let done = Equipped { company, opened: opened.into_iter().collect(), added: wanted.len(), refused };
+        let done =
+            Equipped { company, opened: opened.into_iter().collect(), added: wanted.len(), refused, present };
         let equip = order::Command::Equip(done);
         Ok(self.orders.transact(&order::stream(&content.id), context, equip).await?.position)
     }
@@ -84,7 +85,7 @@ impl App {
         context: &Context,
         company: CompanyId,
         content: &'a Content,
-    ) -> Result<(Vec<Wanted<'a>>, Vec<SerialNumber>), Failure> {
+    ) -> Result<Lines<'a>, Failure> {
         let (mut wanted, mut numbered) = (Vec::new(), Vec::new());
         for (n, line) in content.lines.iter().enumerate() {
             let model = TerminalModel::ordered(&line.model);
@@ -103,17 +104,17 @@ impl App {
             claims.push(Box::pin(self.claim_for_order(context, company, serial, &content.id)));
         }
         let claimed: Vec<Claimed> = stream::iter(claims).buffered(SIDE_BY_SIDE).try_collect().await?;
-        let mut refused = Vec::new();
+        let (mut refused, mut present) = (Vec::new(), Vec::new());
         for ((serial, model, address), claimed) in numbered.into_iter().zip(claimed) {
             match claimed {
                 Claimed::ByOrder(terminal) => {
                     wanted.push(Wanted { terminal, model, serial: Some(serial), address });
                 }
-                Claimed::ByCompany => {}
+                Claimed::ByCompany => present.push(serial),
                 Claimed::Elsewhere => refused.push(serial),
             }
         }
-        Ok((wanted, refused))
+        Ok(Lines { wanted, refused, present })
     }
 
     /// Claims a serial number for an order. If another company's terminal has the number, the order waits for it.
@@ -187,6 +188,15 @@ enum Claimed {
     ByCompany,
     /// Another company's terminal.
     Elsewhere,
+}
+
+/// What the lines of an order bring.
+struct Lines<'a> {
+    wanted: Vec<Wanted<'a>>,
+    /// The serial numbers that belong to other companies' terminals.
+    refused: Vec<SerialNumber>,
+    /// The serial numbers that terminals of the company had before.
+    present: Vec<SerialNumber>,
 }
 
 /// A terminal that an order brings.

@@ -10,6 +10,7 @@ use crate::ids::{AccountId, CompanyId, OrderId};
 use crate::order::{self, Contact, Content, Onboarded, Order, Outcome, Received};
 use crate::ports::{Position, StreamId};
 use crate::values::erasable::Erasable;
+use crate::values::serial_number::SerialNumber;
 
 use super::{App, Failure, TransactError, Unavailable};
 
@@ -23,7 +24,7 @@ pub struct NewOrder {
 }
 
 /// An order that was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlacedOrder {
     /// The result of the order's onboarding.
     pub onboarded: Onboarded,
@@ -31,6 +32,10 @@ pub struct PlacedOrder {
     pub new: bool,
     /// The position of its last event.
     pub position: Position,
+    /// Its serial numbers that belong to other companies' terminals. The order waits for them.
+    pub refused: Vec<SerialNumber>,
+    /// Its serial numbers that terminals of the company had before. No terminal was added for them.
+    pub present: Vec<SerialNumber>,
 }
 
 impl App {
@@ -95,7 +100,11 @@ impl App {
             (true, true) => self.equip(context, onboarded.company, &received.still_wanted()).await?,
             (true, false) => position,
         };
-        Ok(PlacedOrder { onboarded, new: false, position })
+        let (refused, present) = match &*self.orders.load(&stream).await?.state {
+            Order::Received(received) => (received.refused.clone(), received.present.clone()),
+            Order::Absent => (Vec::new(), Vec::new()),
+        };
+        Ok(PlacedOrder { onboarded, new: false, position, refused, present })
     }
 
     /// Registers the company and creates the contact's account, if this has not been done.

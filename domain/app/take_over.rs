@@ -65,14 +65,17 @@ impl App {
         for account in &new.accounts {
             self.member_role(new.from, *account).await?;
         }
+        if let Some(foreign) = sites.iter().find(|site| !company.sites.contains(**site)) {
+            return Err(company::Refusal::NoSuchSite(*foreign).into());
+        }
         let id = TakeOverId(self.ports.identities.fresh());
         let keeps_sites = sites.len() < company.sites.len();
         let depart = access::Command::Depart { takeover: id, accounts: new.accounts.clone(), keeps_sites };
-        // The accounts leave when the take-over completes. Accounts that can never leave are refused now.
-        access::decide(&self.access(new.from).await?.state, Grantor::Anything, depart)?;
         let (from, to, accounts, reference) = (new.from, new.to, new.accounts, new.reference);
         let open = Command::Open { from, to, sites: sites.clone(), accounts, reference };
         takeover::decide(&None, context.at, open.clone())?;
+        // The accounts leave when the take-over completes. Accounts that can never leave are refused now.
+        access::decide(&self.access(from).await?.state, Grantor::Anything, depart)?;
         let _turn = self.ports.keyed_lock.acquire(takeover::stream(id).to_string()).await;
         let promise = company::Command::PromiseSites { takeover: id, to, sites };
         self.change_company(context, from, promise).await?;

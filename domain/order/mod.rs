@@ -93,6 +93,8 @@ pub struct Equipped {
     pub added: usize,
     /// Serial numbers that belong to terminals of other companies. Support checks them.
     pub refused: Vec<SerialNumber>,
+    /// Serial numbers that terminals of this company had before, from other orders. No terminal was added for them.
+    pub present: Vec<SerialNumber>,
 }
 
 /// The stage of an order.
@@ -122,6 +124,8 @@ pub struct Received {
     pub equipped: bool,
     /// Its serial numbers that belong to other companies' terminals.
     pub refused: Vec<SerialNumber>,
+    /// Its serial numbers that terminals of the company had before.
+    pub present: Vec<SerialNumber>,
     /// Support's decision.
     pub resolution: Option<Resolution>,
 }
@@ -288,6 +292,7 @@ pub fn evolve(order: Order, fact: &Fact<Event>) -> Order {
                 onboarded: None,
                 equipped: false,
                 refused: Vec::new(),
+                present: Vec::new(),
                 resolution: None,
             }))
         }
@@ -298,6 +303,7 @@ pub fn evolve(order: Order, fact: &Fact<Event>) -> Order {
         (Order::Received(mut received), Event::OrderEquipped(equipped)) => {
             received.equipped = true;
             received.refused.clone_from(&equipped.refused);
+            received.present.extend(equipped.present.iter().cloned());
             Order::Received(received)
         }
         (Order::Received(mut received), Event::OrderResolved { resolution, .. }) => {

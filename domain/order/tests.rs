@@ -50,7 +50,8 @@ fn onboarded(outcome: Outcome) -> Event {
 
 fn equipped(refused: &[&str]) -> Event {
     let refused = refused.iter().map(|serial| SerialNumber::parse(serial).unwrap()).collect();
-    Event::OrderEquipped(Equipped { company: COMPANY, opened: Vec::new(), added: 0, refused })
+    let (opened, present) = (Vec::new(), Vec::new());
+    Event::OrderEquipped(Equipped { company: COMPANY, opened, added: 0, refused, present })
 }
 
 fn given(events: &[Event]) -> Order {

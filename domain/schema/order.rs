@@ -137,6 +137,8 @@ pub struct OrderEquipped {
     added_terminals: usize,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     refused_serials: Vec<SerialNumber>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    present_serials: Vec<SerialNumber>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -175,12 +177,13 @@ pub(super) fn write(event: &Event) -> Stored {
             let data = Data::Onboarded(OrderOnboarded { company_id: company, account_id: account, outcome });
             stored("order-onboarded", data, Private::default(), Some(account))
         }
-        Event::OrderEquipped(Equipped { company, opened, added, refused }) => {
+        Event::OrderEquipped(Equipped { company, opened, added, refused, present }) => {
             let data = Data::Equipped(OrderEquipped {
                 company_id: company,
                 opened_site_ids: opened,
                 added_terminals: added,
                 refused_serials: refused,
+                present_serials: present,
             });
             stored("order-equipped", data, Private::default(), None)
         }
@@ -215,6 +218,7 @@ pub(super) fn read<'de, D: Deserializer<'de>>(
                 opened: stored.opened_site_ids,
                 added: stored.added_terminals,
                 refused: stored.refused_serials,
+                present: stored.present_serials,
             })
         }
         ("order-resolved", 1) => {

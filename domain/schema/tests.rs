@@ -180,6 +180,7 @@ fn of_orders(order: OrderId) -> [DomainEvent; 7] {
             opened: vec![SiteId(id(10))],
             added: 3,
             refused: vec![serial()],
+            present: Vec::new(),
         })),
         DomainEvent::Order(O::OrderResolved {
             resolution: Resolution::ContactNamed { account_id: account },

@@ -42,7 +42,7 @@ pub enum AddressRule {
     /// Not a postal code of the address's country.
     #[error("not a postal code of that country")]
     PostalCode,
-    /// Not two capital letters.
+    /// Not a code of ISO 3166-1 alpha-2.
     #[error("an ISO 3166 code of two capital letters")]
     Country,
 }
@@ -77,7 +77,7 @@ impl Address {
         if !is_postal_code(&address.country, &address.postal_code) {
             faults.push(broken("postal_code", AddressRule::PostalCode));
         }
-        if address.country.len() != 2 || !address.country.bytes().all(|b| b.is_ascii_uppercase()) {
+        if !is_country(&address.country) {
             faults.push(broken("country", AddressRule::Country));
         }
         if faults.is_empty() { Ok(address) } else { Err(faults) }
@@ -111,14 +111,34 @@ fn is_postal_code(country: &str, code: &str) -> bool {
     }
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     let folded = folded_code(country, code);
+    // Neither country has codes below 1000. The Netherlands give no code with these letters.
+    let given = |number: &str| digits(number) && !number.starts_with('0');
+    let ungiven = ["SA", "SD", "SS"];
     match (country, folded.split_at_checked(4)) {
-        ("BE", Some((number, ""))) => digits(number),
+        ("BE", Some((number, ""))) => given(number),
         ("NL", Some((number, letters))) => {
-            digits(number) && letters.len() == 2 && letters.bytes().all(|b| b.is_ascii_alphabetic())
+            given(number)
+                && letters.len() == 2
+                && letters.bytes().all(|b| b.is_ascii_alphabetic())
+                && !ungiven.iter().any(|pair| pair.eq_ignore_ascii_case(letters))
         }
         ("BE" | "NL", _) => false,
         _ => true,
     }
+}
+
+/// The codes of ISO 3166-1 alpha-2 that are assigned, as of 2026, and `XK`, which many use for Kosovo.
+const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \
+    BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ \
+    FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT \
+    JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP \
+    MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE \
+    RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV \
+    TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
+
+/// Whether a text is the code of a country.
+fn is_country(code: &str) -> bool {
+    COUNTRIES.split_ascii_whitespace().any(|country| country == code)
 }
 
 #[cfg(test)]
@@ -161,6 +181,23 @@ mod tests {
         assert!(!is_postal_code("BE", "1012 AB"));
         assert!(is_postal_code("NL", "1012ab") && is_postal_code("NL", "NL-1012 AB"));
         assert!(!is_postal_code("NL", "1012 ABC") && !is_postal_code("NL", "BE-1012 AB"));
+    }
+
+    #[test]
+    fn a_country_is_one_that_exists() {
+        assert_eq!(COUNTRIES.split_ascii_whitespace().count(), 250);
+        for (code, exists) in
+            [("BE", true), ("NL", true), ("XX", false), ("be", false), ("B", false), ("", false)]
+        {
+            assert_eq!(is_country(code), exists, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_postal_code_is_one_that_can_exist() {
+        for (country, code) in [("BE", "0999"), ("NL", "0012 AB"), ("NL", "1012 SS"), ("NL", "1012sa")] {
+            assert!(!is_postal_code(country, code), "{code}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod created;
+mod edges;
 mod facade;
 mod idempotency;
 mod openapi;

@@ -237,8 +237,9 @@ async fn the_files_for_a_move_move_the_data_from_shape_to_shape() {
         let said = run(copy.arg("--to").arg(folder.path().join(to)));
         assert!(said.contains("Both sides were read again, and are equal"), "{from} to {to}: {said}");
     }
+    // The account's and the company's.
     let keys = "SELECT count(*) FROM loquet.account_keys";
-    assert_eq!(postgres.sql(keys), "1");
+    assert_eq!(postgres.sql(keys), "2");
 }
 
 /// Makes the secrets of the compose files, and changes the balancer's configuration so that it runs on this machine.

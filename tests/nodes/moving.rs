@@ -351,7 +351,7 @@ async fn two_sides_that_share_a_database_or_a_directory_are_refused_and_nothing_
     };
     let (here, there) = (cluster.postgres.url(), other.url());
     let keys = || cluster.postgres.sql("SELECT count(*) FROM loquet.account_keys");
-    assert_eq!(keys(), "1");
+    assert_eq!(keys(), "2");
     for (main, keys_too) in [(&here, &here), (&here, &there), (&there, &here)] {
         let to = config(folder.path(), "to", &in_kurrentdb(main, keys_too));
         let why = refused(&copy(&cluster.nodes[0], &from, &to));

@@ -470,7 +470,7 @@ async fn what_is_known_is_said_to_be_behind_where_no_server_has_caught_up() {
     assert!(out.contains("Boulangerie 1 SRL") && !out.contains("Boulangerie 2 SRL"), "{out}");
     assert!(errors.contains("events behind the log"), "{errors}");
     let (code, _, errors) = listed(&server.folder.join("elsewhere"));
-    assert!(code == Some(1) && errors.contains("no server has run in"), "{errors}");
+    assert!(code == Some(1) && errors.contains("there are no read models in"), "{errors}");
 }
 
 #[test]

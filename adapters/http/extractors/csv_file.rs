@@ -20,6 +20,10 @@ pub(crate) struct CsvFile<'a> {
 /// The rows under the heading, with the line of each.
 pub(crate) struct CsvRows<'a> {
     columns: Vec<usize>,
+    /// The number of cells in the heading.
+    width: usize,
+    /// Where the last row begins, if it opens a quotation mark that nothing closes: the file was cut off.
+    unclosed: Option<usize>,
     records: csv::StringRecordsIntoIter<&'a [u8]>,
     skipped: u64,
     line: u64,
@@ -61,8 +65,17 @@ impl<'a> CsvFile<'a> {
             places.next().filter(|_| places.next().is_none()).map(|(place, _)| place)
         };
         let columns = names.iter().map(column).collect::<Option<Vec<usize>>>()?;
+        let width = heading.len();
+        let unclosed = unclosed_row(&self.text, separator);
         // The heading is the first line of the text.
-        Some(CsvRows { columns, records: reader.into_records(), skipped: self.skipped, line: 1 })
+        Some(CsvRows {
+            width,
+            unclosed,
+            columns,
+            records: reader.into_records(),
+            skipped: self.skipped,
+            line: 1,
+        })
     }
 }
 
@@ -80,10 +93,32 @@ impl Iterator for CsvRows<'_> {
             if record.iter().all(str::is_empty) {
                 continue;
             }
+            // A cell too many shifts the others.
+            let too_many = record.iter().skip(self.width).any(|cell| !cell.is_empty());
+            let begins = record.position().and_then(|at| usize::try_from(at.byte()).ok()).unwrap_or_default();
+            if too_many || self.unclosed.is_some_and(|unclosed| begins >= unclosed) {
+                return Some((line, None));
+            }
             let cell = |column: &usize| plain_cell(record.get(*column).unwrap_or_default());
             return Some((line, Some(self.columns.iter().map(cell).collect())));
         }
     }
+}
+
+/// Where the row begins that opens a quotation mark which nothing closes. Returns `None` if there is none.
+fn unclosed_row(text: &str, separator: u8) -> Option<usize> {
+    let (mut row, mut in_quotes, mut begins_cell) = (0, false, true);
+    for (at, byte) in text.bytes().enumerate() {
+        let turns = byte == b'"' && (in_quotes || begins_cell);
+        in_quotes ^= turns;
+        if byte == b'\n' && !in_quotes {
+            row = at + 1;
+        }
+        // Two quotation marks within a quoted cell are one.
+        let begins = turns || byte == separator || byte == b'\n';
+        begins_cell = !in_quotes && begins;
+    }
+    in_quotes.then_some(row)
 }
 
 /// The text of a file. A byte order mark tells the encoding. Without one, the bytes tell it: every second byte of
@@ -127,6 +162,24 @@ mod tests {
 
     fn utf_16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
         text.encode_utf16().flat_map(bytes).collect()
+    }
+
+    #[test]
+    fn a_row_with_an_open_quotation_mark_or_a_cell_too_many_is_broken() {
+        let broken = |text: &str| {
+            let file = CsvFile::of(text.as_bytes());
+            let rows = file.rows(&["terminal", "site"]).unwrap();
+            rows.filter(|(_, cells)| cells.is_none()).map(|(line, _)| line).collect::<Vec<_>>()
+        };
+        for text in [
+            "terminal;site\n1;\"Rue \"\"du\"\" Pont\"\n2;Rue 5\" tuyau\n",
+            "terminal;site\n1;\"Rue\nNeuve\"\n2;Gare;\n",
+        ] {
+            assert_eq!(broken(text), Vec::<u64>::new(), "{text}");
+        }
+        assert_eq!(broken("terminal;site\n1;Gare\n2;\"Rue\n3;Pont\n"), [3]);
+        assert_eq!(broken("terminal;site\n1;Gare\n2;\"Rue"), [3]);
+        assert_eq!(broken("terminal;site\n1;Gare;zz\n2;Pont\n"), [2]);
     }
 
     #[test]

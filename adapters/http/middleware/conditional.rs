@@ -1,18 +1,36 @@
-//! Entity tags: a client that already has the current answer gets 304 and no body (RFC 9110, 8.8.3 and 13.1.2).
+//! Entity tags: a client that already has the current answer gets 304 and no body (RFC 9110, 8.8.3 and 13.1).
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
-/// The tags of the answers that the client has.
-pub(crate) fn known_to_client(request: &Request) -> Option<HeaderValue> {
-    let asks = matches!(*request.method(), Method::GET | Method::HEAD);
-    asks.then(|| request.headers().get(header::IF_NONE_MATCH).cloned()).flatten()
+use crate::responses::problem::Problem;
+
+/// What a query asks of its answer.
+pub(crate) struct Asked {
+    /// The tags of the answers that the client has.
+    known: Option<HeaderValue>,
+    /// The tags of which the answer must have one.
+    wanted: Option<HeaderValue>,
 }
 
-/// Answers 304 if the client already has this answer.
-pub(crate) fn not_modified(known: Option<HeaderValue>, response: Response) -> Response {
-    match known {
+impl Asked {
+    pub(crate) fn by(request: &Request) -> Self {
+        let is_query = matches!(*request.method(), Method::GET | Method::HEAD);
+        let header = |name| is_query.then(|| request.headers().get(name).cloned()).flatten();
+        Self { known: header(header::IF_NONE_MATCH), wanted: header(header::IF_MATCH) }
+    }
+}
+
+/// Answers 304 if the client already has this answer, and 412 if it is not one that the client wants.
+pub(crate) fn answer(asked: Asked, response: Response) -> Response {
+    if let Some(wanted) = asked.wanted
+        && response.status() == StatusCode::OK
+        && !matches(&wanted, response.headers())
+    {
+        return Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed").into_response();
+    }
+    match asked.known {
         Some(known) if response.status() == StatusCode::OK && matches(&known, response.headers()) => {
             let (mut parts, _) = response.into_parts();
             parts.status = StatusCode::NOT_MODIFIED;

@@ -105,7 +105,7 @@ async fn admitted(api: &Api, request: Request, next: Next) -> Response {
         Ok(request) => request,
         Err(problem) => return problem.into_response(),
     };
-    let known = conditional::known_to_client(&request);
+    let asked = conditional::Asked::by(&request);
     let operation = shape::of(request.method(), request.extensions());
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let (uri, asks_for_options) = (request.uri().clone(), request.method() == Method::OPTIONS);
@@ -130,7 +130,7 @@ async fn admitted(api: &Api, request: Request, next: Next) -> Response {
     {
         return query::refused(operation.path_faults(matched.as_str(), &uri)).into_response();
     }
-    conditional::not_modified(known, response)
+    conditional::answer(asked, response)
 }
 
 /// Allows no frames, no forms to other hosts, and only our own style sheet. Allows no script, or only our own.

@@ -36,8 +36,9 @@ pub(crate) async fn once(State(commands): State<Commands>, request: Request, nex
     let (Some(key), true, true) = (request.headers().get(KEY).cloned(), with_token, is_command) else {
         return commands.run(request, next).await;
     };
+    let is_one = request.headers().get_all(KEY).iter().count() == 1;
     let key = match key.to_str() {
-        Ok(key) if (1..=200).contains(&key.len()) => key.to_owned(),
+        Ok(key) if is_one && (1..=200).contains(&key.len()) => key.to_owned(),
         _ => return Problem::new(StatusCode::BAD_REQUEST, "idempotency-key-invalid").into_response(),
     };
     let (mut parts, body) = request.into_parts();

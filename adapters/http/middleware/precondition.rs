@@ -1,5 +1,5 @@
-//! Commands on a condition: `If-Match` on PATCH, PUT and DELETE (RFC 9110, 13.1.1). A caller who read something changes it
-//! only if nobody changed it since.
+//! Commands on a condition: `If-Match` and `If-None-Match` on PATCH, PUT and DELETE (RFC 9110, 13.1.1 and 13.1.2). A caller
+//! who read something changes it only if nobody changed it since.
 //!
 //! Our tags are weak, because each answer ends with the position of the log. The standard's strong comparison would never
 //! fit, so the weak one is used: the tag stands for all but the position. Two conditional commands on one path wait for each
@@ -30,33 +30,45 @@ pub(crate) struct Commands {
     pub(crate) queries: Router,
 }
 
+/// The tags of which the present answer must have one, and those of which it must have none.
+struct Condition {
+    one_of: Option<HeaderValue>,
+    none_of: Option<HeaderValue>,
+}
+
 impl Commands {
     /// Runs a request, if its condition holds.
     pub(crate) async fn run(&self, request: Request, next: Next) -> Response {
-        let wanted = request.headers().get(header::IF_MATCH).cloned();
-        let (Some(wanted), Method::PATCH | Method::PUT | Method::DELETE) = (wanted, request.method().clone())
-        else {
-            return next.run(request).await;
+        let condition = Condition {
+            one_of: request.headers().get(header::IF_MATCH).cloned(),
+            none_of: request.headers().get(header::IF_NONE_MATCH).cloned(),
         };
+        let is_conditional = condition.one_of.is_some() || condition.none_of.is_some();
+        if !is_conditional || !matches!(*request.method(), Method::PATCH | Method::PUT | Method::DELETE) {
+            return next.run(request).await;
+        }
         let _turn = self.api.app.turn(format!("if-match {}", request.uri().path())).await;
         let head = match self.api.store.head().await {
             Ok(head) => head,
             Err(error) => return Problem::from(error).into_response(),
         };
         let asked = question(&request, head);
-        match self.holds(asked, &wanted).await {
+        match self.holds(asked, &condition).await {
             true => next.run(request).await,
             false => Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed").into_response(),
         }
     }
 
-    /// Whether one of the tags is that of the present answer. If the caller may not see it, the command itself says why.
-    async fn holds(&self, asked: Request, wanted: &HeaderValue) -> bool {
+    /// Whether the condition fits the present answer. If the caller may not see it, the command itself says why.
+    async fn holds(&self, asked: Request, condition: &Condition) -> bool {
         let Ok(present) = self.queries.clone().oneshot(asked).await;
+        let has = |tags: &HeaderValue| matches(tags, present.headers());
         match present.status() {
-            StatusCode::OK => matches(wanted, present.headers()),
-            // Nothing can be read at this path, so nothing has the tag.
-            StatusCode::METHOD_NOT_ALLOWED => false,
+            StatusCode::OK => {
+                condition.one_of.as_ref().is_none_or(has) && !condition.none_of.as_ref().is_some_and(has)
+            }
+            // Nothing can be read at this path, so nothing has a tag.
+            StatusCode::METHOD_NOT_ALLOWED => condition.one_of.is_none(),
             _ => true,
         }
     }
@@ -68,7 +80,9 @@ fn question(command: &Request, head: Position) -> Request {
     let mut asked = Request::new(Body::empty());
     *asked.uri_mut() = uri.parse::<Uri>().unwrap_or_else(|_| command.uri().clone());
     asked.headers_mut().clone_from(command.headers());
-    for of_the_command in [header::IF_MATCH, header::CONTENT_TYPE, header::CONTENT_LENGTH] {
+    for of_the_command in
+        [header::IF_MATCH, header::IF_NONE_MATCH, header::CONTENT_TYPE, header::CONTENT_LENGTH]
+    {
         asked.headers_mut().remove(of_the_command);
     }
     // The router adds its own: the path and its parameters.

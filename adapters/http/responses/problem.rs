@@ -189,9 +189,7 @@ impl Problem {
             Failure::Order(loquet_domain::order::Refusal::Resolved) => conflict("order-resolved"),
             Failure::Refused(Refusal::AwaitingConversion) => conflict("awaits-conversion"),
             Failure::NotAUser => conflict("not-a-user"),
-            Failure::SerialTaken | Failure::Terminals(terminals::Refusal::OtherSerial) => {
-                conflict("serial-taken")
-            }
+            Failure::SerialTaken => conflict("serial-taken"),
             Failure::Receipt(ReceiptRefused::ContactSupport) => Self::contact_support(),
             Failure::Receipt(ReceiptRefused::NoTerminal) => conflict("no-terminal"),
             Failure::Company(refusal) => Self::of_company(refusal),
@@ -259,7 +257,7 @@ impl Problem {
                 Self::unavailable("busy", refusal)
             }
             terminals::Refusal::Twice(_) => Self::of_some_field(refusal),
-            terminals::Refusal::OtherSerial => Self::new(StatusCode::CONFLICT, "serial-taken"),
+            terminals::Refusal::OtherSerial => Self::new(StatusCode::CONFLICT, "terminal-has-serial"),
         }
     }
 
@@ -379,7 +377,8 @@ impl IntoResponse for Problem {
             // Tells the client which codings are accepted (RFC 9110, 12.5.3).
             response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
-        if self.slug == "unauthenticated" {
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 9110, 15.5.2.
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.extensions_mut().insert(self);

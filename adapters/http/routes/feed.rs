@@ -226,6 +226,8 @@ pub(crate) async fn feed(
     let after = faults.position("?cursor", filter.cursor.as_deref()).max(resumed);
     faults.finish_query()?;
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // A position that the log does not have comes from another log, or from before a restore.
+    api.log_at(after.max(Position(filter.at_least.unwrap_or(0)))).await?;
     if accepts.contains("text/event-stream") {
         let token = bearer(&headers).ok_or_else(Problem::unauthenticated)?;
         let place = api.followers.admit(service).map_err(|why| no_place(&api, why))?;

@@ -92,7 +92,10 @@ fn body(id: GroupId, group: &Group, position: u64) -> GroupBody {
 #[utoipa::path(
     get, path = "/v1/companies/{company_id}/groups", operation_id = "list_groups", tag = "groups", security(("session" = []), ("service" = [])),
     params(("company_id" = Uuid, Path), AtLeast),
-    responses((status = 200, description = "All groups", body = Page<GroupBody>))
+    responses(
+        (status = 200, description = "All groups", body = Page<GroupBody>),
+        (status = 404, description = "The company does not exist, or you may not see it", body = ProblemBody, content_type = "application/problem+json")
+    )
 )]
 pub(crate) async fn list(
     State(api): Shared,
@@ -103,6 +106,9 @@ pub(crate) async fn list(
     let company = CompanyId(company);
     api.permit(&caller, Scope::CompaniesRead, company, MANAGES_USERS).await?;
     let position = api.log_at(at_least.position()).await?;
+    if api.app.company(company).await?.state.registered.is_none() {
+        return Err(Problem::not_found());
+    }
     let access = api.app.access(company).await?.state;
     let mut items: Vec<GroupBody> =
         access.groups.iter().map(|(id, group)| body(*id, group, position.0)).collect();

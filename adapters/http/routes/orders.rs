@@ -124,6 +124,13 @@ pub(crate) struct PlacedBody {
     account_id: Uuid,
     #[schema(value_type = OutcomeBody)]
     outcome: Outcome,
+    /// Serial numbers that belong to terminals of other companies. The order waits until support checks them. Absent if
+    /// there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused_serials: Vec<String>,
+    /// Serial numbers that terminals of this company had before. No terminal was added for them. Absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    present_serials: Vec<String>,
     /// The position of the event in the log.
     position: u64,
 }
@@ -177,6 +184,8 @@ pub(crate) async fn place(
         company_id: placed.onboarded.company.0,
         account_id: placed.onboarded.account.0,
         outcome: placed.onboarded.outcome,
+        refused_serials: placed.refused.iter().map(ToString::to_string).collect(),
+        present_serials: placed.present.iter().map(ToString::to_string).collect(),
         position: placed.position.0,
     };
     Ok(match placed.new {

@@ -473,11 +473,25 @@ pub(crate) async fn note_serial(
 #[schema(as = TerminalRelease)]
 pub(crate) struct ReleaseBody {
     /// `returned` to the supplier, `replaced` by another terminal, or `sold_on`.
-    #[schema(value_type = String, example = "sold_on")]
+    #[schema(value_type = ReleaseCauseBody, example = "sold_on")]
     cause: ReleaseCause,
     /// The reason, in your own words. Required from the supplier's staff.
     #[schema(example = "Sold to the bakery across the street")]
     reason: Option<String>,
+}
+
+/// Why a terminal is released.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ReleaseCause)]
+#[expect(dead_code, reason = "describes the domain's own enum in the documentation")]
+pub(crate) enum ReleaseCauseBody {
+    /// The company sent it back to the supplier.
+    Returned,
+    /// Another terminal took its place.
+    Replaced,
+    /// The company sold it on.
+    SoldOn,
 }
 
 /// Release a terminal from its company: it was returned, replaced or sold on.

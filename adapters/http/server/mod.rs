@@ -11,6 +11,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -122,7 +124,8 @@ pub async fn serve(
             let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
-                router.clone().oneshot(request)
+                let answered = router.clone().oneshot(request);
+                async move { answered.await.map(with_options) }
             });
             let stream = TokioIo::new(with_write_timeout(stream, patience));
             let connection = graceful.watch(builder.serve_connection(stream, service));
@@ -141,6 +144,17 @@ pub async fn serve(
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("some connections were still open and are closed");
     }
+}
+
+/// Adds OPTIONS to the methods in `Allow`. The router, which writes this header, does not know that every route answers it.
+fn with_options(mut response: Response) -> Response {
+    let allowed = response.headers().get(header::ALLOW).and_then(|allowed| allowed.to_str().ok());
+    let more =
+        allowed.filter(|allowed| !allowed.contains("OPTIONS")).map(|allowed| format!("{allowed},OPTIONS"));
+    if let Some(more) = more.and_then(|more| HeaderValue::from_str(&more).ok()) {
+        response.headers_mut().insert(header::ALLOW, more);
+    }
+    response
 }
 
 #[cfg(test)]

@@ -332,7 +332,7 @@ pub(crate) async fn reset(
     caller.service(Scope::SecondStepReset)?;
     let mut faults = Faults::default();
     let because = faults.because_stated("/reason", body.reason);
-    let proof = faults.because_stated("/identity_proof", body.identity_proof);
+    let proof = faults.proof_stated("/identity_proof", body.identity_proof);
     let because = faults.finish(Some(because))?.and(proof.text());
     let reason = because.text().to_owned();
     let (at, context) = (arrival.at, caller.context(&arrival, because));
