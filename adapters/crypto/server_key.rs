@@ -30,7 +30,9 @@ impl std::fmt::Debug for ServerKey {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerKeyError {
     /// The file does not exist, and may not be made.
-    #[error("there is no server key at {0}: make one with `loquet keys create`, or restore yours")]
+    #[error(
+        "there is no server key at {0}: put yours back there. For data that never had one, make one with `loquet keys create`"
+    )]
     Missing(PathBuf),
     /// A line of the file is not 32 bytes in base64.
     #[error("{0} is no server key: each line must be 32 bytes in base64")]

@@ -115,7 +115,8 @@ impl Caller {
     pub(crate) fn service(&self, scope: Scope) -> Result<&Service, Problem> {
         match self {
             Self::Service(service) if service.scopes.contains(&scope) => Ok(service),
-            _ => Err(Problem::forbidden()),
+            Self::Service(_) => Err(Problem::scope_missing(scope)),
+            Self::Person(_) => Err(Problem::forbidden()),
         }
     }
 

@@ -104,7 +104,7 @@ pub(crate) enum Command {
     /// Move everything to another engine: from one machine to several nodes, or back.
     #[command(subcommand)]
     Log(LogCommand),
-    /// Show, rebuild or verify the read models.
+    /// List, rebuild or verify the read models.
     #[command(subcommand)]
     Projections(ProjectionsCommand),
     /// Show e-mails (sent, waiting or given up), or send them again.
@@ -509,7 +509,7 @@ pub(crate) struct Restore {
 
 #[derive(Args)]
 pub(crate) struct Demo {
-    /// The number of accounts. The number of companies, sites and terminals follows from it.
+    /// The number of accounts, from 100 to 5,000,000. The number of companies, sites and terminals follows from it.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(100..=5_000_000))]
     pub(crate) accounts: u32,
     /// The seed of the random numbers. The same seed gives the same data.

@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, ensure};
 use loquet_domain::company::{AddressKind, CompanyName};
-use loquet_domain::ids::CompanyId;
 use loquet_projections::collation::{beginning_of_name, name_begins};
 use loquet_projections::ports::Order;
 use loquet_projections::views::companies::{CompanyDetails, CompanyRow};
@@ -117,7 +116,7 @@ async fn show(known: &Known, which: &WhichCompany) -> anyhow::Result<()> {
 /// Erases a company, if the operator gave `--yes` or agrees at the terminal.
 async fn erase(which: EraseCompany) -> anyhow::Result<()> {
     let server = Running::at(&which.url, &which.token_file)?;
-    let id = company_at(&server, &which.company).await?;
+    let id = server.company(&which.company).await?;
     agreed(format_args!("This erases the names and addresses of company {id} for ever."), which.yes)?;
     let body = serde_json::to_vec(&json!({ "reason": which.reason }))?;
     let answer = server.post(&format!("/v1/companies/{id}/erasure"), body).await?;
@@ -126,15 +125,4 @@ async fn erase(which: EraseCompany) -> anyhow::Result<()> {
         "Company {id} is erased. Backups of keys.db still hold its key until they are destroyed."
     ));
     Ok(())
-}
-
-/// Returns the company with this id or enterprise number, as a running server knows it.
-async fn company_at(server: &Running, which: &str) -> anyhow::Result<CompanyId> {
-    if let Ok(id) = which.parse() {
-        return Ok(id);
-    }
-    let found = server.get("/v1/companies", &[("enterprise_number", which)]).await?;
-    ensure!(found.status == 200, found.refusal());
-    let id = found.body.pointer("/items/0/company_id").and_then(Value::as_str);
-    id.and_then(|id| id.parse().ok()).with_context(|| format!("no company has the number {which}"))
 }

@@ -34,7 +34,7 @@ pub(crate) fn check(mut config: Config, mode: Mode) -> ExitCode {
         line("the configuration is valid");
         return ExitCode::SUCCESS;
     }
-    line(format_args!("{} to correct", count(config.faults.len(), "fault")));
+    line(format_args!("{} to correct", count(config.faults_in_order().len(), "fault")));
     ExitCode::FAILURE
 }
 

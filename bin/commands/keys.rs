@@ -65,7 +65,7 @@ pub(crate) async fn rotate(directory: &DataDirectory, rotate: &RotateKeys) -> an
         }
         false => (Cause::Routine, "nothing is lost: run `loquet keys rotate` again to continue"),
     };
-    match KeyFileState::of(directory, &file).await.context(again)? {
+    match KeyFileState::of(directory, &file).await? {
         KeyFileState::OneKey => {}
         KeyFileState::Prepared => outcome(format_args!("{place} has a prepared key: rotating to this key")),
         KeyFileState::Rotating => outcome("continuing a rotation that was interrupted"),

@@ -182,7 +182,10 @@ async fn into_server(server: &Running, line: &[u8]) -> anyhow::Result<Delivered>
             let said = |error: &Value, name: &str| {
                 error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
             };
-            let sentence = |error| format!("{}: {}", said(error, "pointer"), said(error, "message"));
+            let sentence = |error| match said(error, "pointer").as_str() {
+                "" => said(error, "message"),
+                pointer => format!("{pointer}: {}", said(error, "message")),
+            };
             let mut why: Vec<String> = broken.into_iter().flatten().map(sentence).collect();
             if why.is_empty() {
                 why.push(answer.text("detail").to_owned());

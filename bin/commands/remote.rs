@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use loquet_domain::ids::CompanyId;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
@@ -59,6 +60,18 @@ impl Running {
             return Err(Answer::of(answer).await?.refusal());
         }
         Ok(answer.bytes().await?.to_vec())
+    }
+
+    /// Returns the company with this id or enterprise number.
+    pub(super) async fn company(&self, which: &str) -> anyhow::Result<CompanyId> {
+        if let Ok(id) = which.parse() {
+            return Ok(id);
+        }
+        let found = self.get("/v1/companies", &[("enterprise_number", which)]).await?;
+        anyhow::ensure!(found.status == 200, found.refusal());
+        let id = found.body.pointer("/items/0/company_id").and_then(Value::as_str);
+        id.and_then(|id| id.parse().ok())
+            .with_context(|| format!("'{which}' is neither a company's id nor its enterprise number"))
     }
 
     /// Sends JSON as it is. Waits and repeats the request when the server answers 429.

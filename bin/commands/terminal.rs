@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
-use loquet_domain::ids::{CompanyId, TerminalId};
+use loquet_domain::ids::TerminalId;
 use loquet_domain::terminals::ReleaseCause;
 use loquet_domain::values::plain_text::is_text;
 use loquet_domain::values::serial_number::SerialNumber;
@@ -158,7 +158,7 @@ async fn import(import: ImportTerminals) -> anyhow::Result<ExitCode> {
     let remote = Remote { url: Some(import.url), token_file: Some(import.token_file) };
     let server =
         Running::open(&remote)?.context("this needs a running server: give --url and --token-file")?;
-    let company = company_at(&server, &import.company).await?;
+    let company = server.company(&import.company).await?;
     let mut query = vec![("company", company.to_string()), ("dry_run", import.dry_run.to_string())];
     query.extend(import.reason.map(|reason| ("reason", reason)));
     let path = reqwest::Url::parse_with_params("http://x/v1/terminal-assignments", query)?;
@@ -175,18 +175,6 @@ async fn import(import: ImportTerminals) -> anyhow::Result<ExitCode> {
         }
         _ => Err(answer.refusal()),
     }
-}
-
-/// Returns the company with this id or this enterprise number, as a running server knows it.
-async fn company_at(server: &Running, which: &str) -> anyhow::Result<CompanyId> {
-    if let Ok(id) = which.parse() {
-        return Ok(id);
-    }
-    let found = server.get("/v1/companies", &[("enterprise_number", which)]).await?;
-    ensure!(found.status == 200, found.refusal());
-    let id = found.body.pointer("/items/0/company_id").and_then(Value::as_str);
-    id.and_then(|id| id.parse().ok())
-        .with_context(|| format!("'{which}' is neither a company's id nor its enterprise number"))
 }
 
 fn read(import: &ImportTerminals) -> anyhow::Result<Vec<u8>> {

@@ -38,6 +38,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::File(path, 0) => path.display().fmt(f),
             Self::File(path, line) => write!(f, "{}:{line}", path.display()),
             Self::Variable(name) => f.write_str(name),
             Self::Flag(flag) => f.write_str(flag),
@@ -236,8 +237,13 @@ impl Config {
         self.fault(key, why);
     }
 
-    /// Every fault. Those of the file come first, in the order of the file.
+    /// Every fault. Those of the file come first, in the order of the file. If the file can't be read, there is only that
+    /// fault: what seems to be missing may be in the file.
     pub(crate) fn faults_in_order(&self) -> Vec<&Fault> {
+        let unread = |fault: &&Fault| matches!(fault.at, Source::File(_, 0));
+        if let Some(unread) = self.faults.iter().find(unread) {
+            return vec![unread];
+        }
         let mut faults: Vec<_> = self.faults.iter().collect();
         faults.sort_by_key(|fault| match fault.at {
             Source::File(_, line) => line,

@@ -100,6 +100,12 @@ async fn the_words_of_a_refusal_name_what_is_wrong() {
     one["lines"][0]["quantity"] = json!(1);
     one["lines"][0]["serials"] = json!(["SN777"]);
     let placed = server.service_post("/v1/orders", one).await.expect(201).json();
+    let mut whole = order(4, 1, "marie@example.be");
+    whole["lines"][0]["quantity"] = json!(2.0);
+    server.service_post("/v1/orders", whole.clone()).await.expect(201);
+    whole["lines"][0]["quantity"] = json!(2.5);
+    let broken = server.service_post("/v1/orders", whole).await.expect(400).json();
+    assert_eq!(broken["errors"][0]["rule"], "type-integer", "{broken}");
     let release = server.service_post("/v1/terminals/SN777/release", json!({ "cause": "sold" })).await;
     let release = release.expect(400).json();
     let cause = &release["errors"][0];
@@ -145,4 +151,18 @@ async fn a_broken_csv_file_moves_nothing() {
         let answer: Value = answer.json().await.unwrap();
         assert_eq!(answer["errors"][0]["rule"], "csv-line", "{file}: {answer}");
     }
+}
+
+/// RFC 6750, 3.1.
+#[tokio::test]
+async fn a_token_that_lacks_a_scope_is_told_which() {
+    let server = Server::start().await;
+    let arguments = ["token", "create", "--name", "shop", "--scope", "orders:write"];
+    let made = server.command().args(arguments).output().unwrap();
+    let token = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    let refused = server.send(Method::GET, "/v1/accounts", Some(&token), None).await.expect(403);
+    let challenge = "Bearer error=\"insufficient_scope\", scope=\"accounts:read\"";
+    assert_eq!(refused.headers["www-authenticate"], challenge);
+    assert_eq!(slug(&refused), "scope-missing");
+    assert!(refused.json()["detail"].as_str().unwrap().contains("accounts:read"), "{}", refused.text);
 }

@@ -12,13 +12,12 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use loquet_domain::ports::Position;
-
+use axum::response::Response;
 use tower::ServiceExt;
 
 use super::conditional::matches;
 use crate::request_parts::{ClientAddress, RequestId};
+use crate::responses::carry_out::on_condition;
 use crate::responses::problem::Problem;
 use crate::state::Api;
 
@@ -48,37 +47,38 @@ impl Commands {
             return next.run(request).await;
         }
         let _turn = self.api.app.turn(format!("if-match {}", request.uri().path())).await;
-        let head = match self.api.store.head().await {
-            Ok(head) => head,
-            Err(error) => return Problem::from(error).into_response(),
+        let (commands, asked) = (self.clone(), question(&request));
+        let check = async move {
+            match commands.holds(asked, &condition).await? {
+                true => Ok(()),
+                false => Err(Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed")),
+            }
         };
-        let asked = question(&request, head);
-        match self.holds(asked, &condition).await {
-            true => next.run(request).await,
-            false => Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed").into_response(),
-        }
+        on_condition(Box::pin(check), next.run(request)).await
     }
 
-    /// Whether the condition fits the present answer. If the caller may not see it, the command itself says why.
-    async fn holds(&self, asked: Request, condition: &Condition) -> bool {
+    /// Whether the condition fits the present answer.
+    async fn holds(&self, mut asked: Request, condition: &Condition) -> Result<bool, Problem> {
+        let head = self.api.store.head().await?;
+        if let Ok(uri) = format!("{}?at_least={head}", asked.uri().path()).parse::<Uri>() {
+            *asked.uri_mut() = uri;
+        }
         let Ok(present) = self.queries.clone().oneshot(asked).await;
         let has = |tags: &HeaderValue| matches(tags, present.headers());
-        match present.status() {
+        Ok(match present.status() {
             StatusCode::OK => {
                 condition.one_of.as_ref().is_none_or(has) && !condition.none_of.as_ref().is_some_and(has)
             }
-            // Nothing can be read at this path, so nothing has a tag.
-            StatusCode::METHOD_NOT_ALLOWED => condition.one_of.is_none(),
-            _ => true,
-        }
+            // Nothing can be read here, so nothing has a tag.
+            _ => condition.one_of.is_none(),
+        })
     }
 }
 
-/// The same caller's query for what the command would change, as it is at this position.
-fn question(command: &Request, head: Position) -> Request {
-    let uri = format!("{}?at_least={head}", command.uri().path());
+/// The same caller's query for what the command would change.
+fn question(command: &Request) -> Request {
     let mut asked = Request::new(Body::empty());
-    *asked.uri_mut() = uri.parse::<Uri>().unwrap_or_else(|_| command.uri().clone());
+    asked.uri_mut().clone_from(command.uri());
     asked.headers_mut().clone_from(command.headers());
     for of_the_command in
         [header::IF_MATCH, header::IF_NONE_MATCH, header::CONTENT_TYPE, header::CONTENT_LENGTH]

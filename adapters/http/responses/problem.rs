@@ -11,6 +11,7 @@ use loquet_domain::policies::lockout::LockEnd;
 use loquet_domain::policies::password_policy::PasswordRule;
 use loquet_domain::ports::{AppendError, ReadError};
 use loquet_domain::{access, company, takeover, terminals};
+use loquet_http_ports::scope::Scope;
 use loquet_projections::causes::Causes;
 use loquet_projections::people::Unreadable;
 use loquet_projections::ports::StoreFailed;
@@ -112,6 +113,11 @@ impl Problem {
 
     pub(crate) fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden")
+    }
+
+    /// The token lacks this scope (RFC 6750, 3.1).
+    pub(crate) fn scope_missing(scope: Scope) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "scope-missing").with("scope", scope.name())
     }
 
     pub(crate) fn unauthenticated() -> Self {
@@ -380,6 +386,13 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             // RFC 9110, 15.5.2.
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.slug == "scope-missing"
+            && let Some((_, scope)) = self.places.first()
+            && let Ok(needed) =
+                HeaderValue::try_from(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
+        {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, needed);
         }
         response.extensions_mut().insert(self);
         response

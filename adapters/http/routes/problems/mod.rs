@@ -54,6 +54,7 @@ fn meaning(language: Language, name: &str) -> String {
         "path",
         "minutes",
         "position",
+        "scope",
         "seconds",
         "most",
         "host",
