@@ -50,7 +50,7 @@ fn names() -> impl Iterator<Item = &'static str> {
 
 /// A text with a mark in the place of each variable.
 fn meaning(language: Language, name: &str) -> String {
-    const VARIABLES: [&str; 18] = [
+    const VARIABLES: [&str; 19] = [
         "path",
         "minutes",
         "position",
