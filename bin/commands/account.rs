@@ -17,7 +17,7 @@ use crate::adapters::Access;
 use crate::cli::{AccountCommand, DataDirectory, Erase, Export, Output, Which};
 use crate::clock;
 use crate::config::Config;
-use crate::output::{Reader, agreed, document, line, outcome};
+use crate::output::{Reader, agreed, document, line, note, outcome};
 use crate::settings;
 use crate::system::{Parts, System};
 
@@ -134,7 +134,10 @@ async fn erase(directory: &DataDirectory, config: &mut Config, which: Erase) -> 
         loquet_domain::values::plain_text::is_text(&which.reason, 500),
         "a reason has 1 to 500 printable characters"
     );
-    let id = find(&System::open_to_read(directory).await?, &which.account).await?;
+    let known = System::open_to_read(directory).await?;
+    let id = find(&known, &which.account).await?;
+    let company = known.app.account(id).await?.profile().map(|profile| profile.company);
+    drop(known);
     agreed(format_args!("This deletes account {id} and erases the person for ever."), which.yes)?;
     if let Some(server) = Running::open(&which.remote)? {
         let body = serde_json::to_vec(&json!({ "reason": which.reason }))?;
@@ -153,6 +156,11 @@ async fn erase(directory: &DataDirectory, config: &mut Config, which: Erase) -> 
     outcome(format_args!(
         "Account {id} is erased. Backups of keys.db still hold its key until they are destroyed."
     ));
+    if let Some(company) = company {
+        note(format_args!(
+            "The company keeps its names and addresses. If they are this person's, run `loquet company erase {company}`."
+        ));
+    }
     Ok(())
 }
 
