@@ -40,7 +40,7 @@ pub(super) fn write(language: Language, file: &Value) -> String {
                     }
                 }
             }
-            value => text.push_str(&line(language, name, value, 0)),
+            value => write_field(&mut text, language, (name, value), 0),
         }
     }
     text
@@ -59,18 +59,30 @@ fn heading(language: Language, name: &str) -> String {
 
 fn write_fields(text: &mut String, language: Language, fields: &Map<String, Value>, depth: usize) {
     for (name, value) in fields {
-        match value {
-            Value::Array(items) if items.iter().any(Value::is_object) => {
-                let label = label(language, name);
-                let named = say(language, "data-list", &[("label", &label)]);
-                add(text, &(indent(depth) + &named));
-                for fields in items.iter().filter_map(Value::as_object) {
-                    write_fields(text, language, fields, depth + 1);
-                    text.push('\n');
-                }
+        write_field(text, language, (name, value), depth);
+    }
+}
+
+/// A field on a line, or with the fields in it below. A field without a value is left out.
+fn write_field(text: &mut String, language: Language, (name, value): (&str, &Value), depth: usize) {
+    let begin = |text: &mut String| {
+        let named = say(language, "data-list", &[("label", &label(language, name))]);
+        add(text, &(indent(depth) + &named));
+    };
+    match value {
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            begin(text);
+            for fields in items.iter().filter_map(Value::as_object) {
+                write_fields(text, language, fields, depth + 1);
+                text.push('\n');
             }
-            value => text.push_str(&line(language, name, value, depth)),
         }
+        Value::Object(fields) => {
+            begin(text);
+            write_fields(text, language, fields, depth + 1);
+        }
+        Value::Null if name != EVERYWHERE => {}
+        value => text.push_str(&line(language, name, value, depth)),
     }
 }
 
@@ -78,12 +90,26 @@ fn line(language: Language, name: &str, value: &Value, depth: usize) -> String {
     let value = match value {
         Value::Bool(true) => say(language, "data-yes", &[]),
         Value::Bool(false) => say(language, "data-no", &[]),
-        Value::Null => say(language, "data-nothing", &[]),
+        Value::Null => say(language, "data-everywhere", &[]),
+        Value::String(word) if WORDS.contains(&name) => meaning(language, word),
         other => plain(other),
     };
     let label = label(language, name);
     let line = say(language, "data-line", &[("label", &label), ("value", &value)]);
     format!("{}{line}\n", indent(depth))
+}
+
+/// The field that means everywhere if it has no value.
+const EVERYWHERE: &str = "site_ids";
+
+/// The fields whose values are words of the API.
+const WORDS: [&str; 6] = ["role", "status", "language", "outcome", "channel", "to"];
+
+/// What a word of the API means. A word without a meaning of its own is shown as it is.
+fn meaning(language: Language, word: &str) -> String {
+    let name = format!("data-value-{}", word.to_lowercase().replace('_', "-"));
+    let known = words().is_some_and(|words| words.has(language, &name));
+    if known { say(language, &name, &[]) } else { visible(word).into_owned() }
 }
 
 /// The label of a field. A field of an event that has no label keeps its own name, by which `docs/events.md` explains it.
@@ -107,7 +133,7 @@ fn event_lines(language: Language, event: &Map<String, Value>, own: &str) -> Str
     let mut lines = format!("{line}\n");
     for part in ["personal", "data"] {
         for (name, value) in event.get(part).and_then(Value::as_object).into_iter().flatten() {
-            lines.push_str(&self::line(language, name, value, 1));
+            write_field(&mut lines, language, (name, value), 1);
         }
     }
     lines
