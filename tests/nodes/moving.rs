@@ -359,7 +359,7 @@ async fn two_sides_that_share_a_database_or_a_directory_are_refused_and_nothing_
             why.contains("the target (--to)") && why.contains("would delete what it has to copy"),
             "{why}"
         );
-        assert_eq!(keys(), "1");
+        assert_eq!(keys(), "2");
     }
     said(&copy(&cluster.nodes[0], &from, &config(folder.path(), "to", &in_kurrentdb(&there, &there))));
     let one = config(folder.path(), "one", "");

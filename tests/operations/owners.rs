@@ -197,7 +197,7 @@ fn a_file_of_another_user_is_named_with_the_command_that_helps() {
         return;
     };
     said(&mut place.command(&["keys", "create"]));
-    said(&mut place.command(&["token", "list"]));
+    said(&mut place.command(&["token", "create", "--name", "shop", "--scope", "orders:write"]));
     let refused = || {
         let output = place.server(free_port()).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");
