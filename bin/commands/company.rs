@@ -18,14 +18,11 @@ use crate::output::{Reader, agreed, line, outcome};
 const MOST_SITES: usize = 100_000;
 
 pub(crate) async fn run(directory: &DataDirectory, command: CompanyCommand) -> anyhow::Result<()> {
-    if let CompanyCommand::Erase(which) = command {
-        return erase(which).await;
-    }
-    let known = Known::open::<CompanyRow>(directory).await?;
+    let known = Known::open::<CompanyRow>(directory);
     match command {
-        CompanyCommand::List(which) => list(&known, &which).await,
-        CompanyCommand::Show(which) => show(&known, &which).await,
-        CompanyCommand::Erase(_) => Ok(()),
+        CompanyCommand::List(which) => list(&known.await?, &which).await,
+        CompanyCommand::Show(which) => show(&known.await?, &which).await,
+        CompanyCommand::Erase(which) => erase(which).await,
     }
 }
 

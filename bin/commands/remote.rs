@@ -76,15 +76,19 @@ impl Running {
 
     /// Sends JSON as it is. Waits and repeats the request when the server answers 429.
     pub(super) async fn post(&self, path: &str, json: Vec<u8>) -> anyhow::Result<Answer> {
-        self.post_as(path, "application/json", json).await
+        self.post_as(path, &[], "application/json", json).await
     }
 
-    /// Does the same with a body of any type.
-    pub(super) async fn post_as(&self, path: &str, kind: &str, body: Vec<u8>) -> anyhow::Result<Answer> {
-        let ask = || {
-            let request = self.client.post(format!("{}{path}", self.url));
-            request.header("content-type", kind).body(body.clone())
-        };
+    /// Does the same with parameters, and with a body of any type.
+    pub(super) async fn post_as(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        kind: &str,
+        body: Vec<u8>,
+    ) -> anyhow::Result<Answer> {
+        let url = reqwest::Url::parse_with_params(&format!("{}{path}", self.url), query)?;
+        let ask = || self.client.post(url.clone()).header("content-type", kind).body(body.clone());
         Answer::of(self.sent(ask).await?).await
     }
 

@@ -161,9 +161,7 @@ async fn import(import: ImportTerminals) -> anyhow::Result<ExitCode> {
     let company = server.company(&import.company).await?;
     let mut query = vec![("company", company.to_string()), ("dry_run", import.dry_run.to_string())];
     query.extend(import.reason.map(|reason| ("reason", reason)));
-    let path = reqwest::Url::parse_with_params("http://x/v1/terminal-assignments", query)?;
-    let path = format!("{}?{}", path.path(), path.query().unwrap_or_default());
-    let answer = server.post_as(&path, "text/csv", csv).await?;
+    let answer = server.post_as("/v1/terminal-assignments", &query, "text/csv", csv).await?;
     match answer.status {
         200 => {
             report(&answer.body, Output::of(import.json));
