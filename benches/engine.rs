@@ -60,6 +60,7 @@ pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
         receipts: Arc::new(MemoryStateCache::new(CACHED_STATES)),
         logos: Arc::new(MemoryStateCache::new(CACHED_STATES)),
         takeovers: Arc::new(MemoryStateCache::new(CACHED_STATES)),
+        administration: Arc::new(MemoryStateCache::new(1)),
     };
     Ok((Arc::new(App::new(Policies::default(), ports)), store))
 }

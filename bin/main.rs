@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod adapters;
+mod administration;
 mod cli;
 mod clock;
 mod commands;

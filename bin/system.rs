@@ -11,6 +11,7 @@ use loquet_credentials::password_hasher::{Argon2Pool, Cost};
 use loquet_crypto::account_keys::AccountKeys;
 use loquet_crypto::event_codec::JsonCodec;
 use loquet_crypto::random_ids::RandomIdentities;
+use loquet_domain::administration;
 use loquet_domain::app::{App, Ports};
 use loquet_domain::clock_history::ClockSnapshot;
 use loquet_domain::policies::Policies;
@@ -128,6 +129,7 @@ impl System {
             // Each state may take up to a hundred kilobytes.
             logos: Arc::new(MemoryStateCache::new(100)),
             takeovers: Arc::new(MemoryStateCache::new(CACHED_STATES / 100)),
+            administration: Arc::new(MemoryStateCache::new(1)),
         };
         let app = Arc::new(App::new(policies, ports));
         let clock_file = directory.file("clock.json");
@@ -231,9 +233,22 @@ async fn belong_together(
         (true, false) => {
             bail!("the log in {folder} is empty, but keys.db is not: restore log.db, or move both files away")
         }
-        (false, true) => {
+        (false, true) if has_subjects(store).await? => {
             bail!("keys.db in {folder} contains no key, but the log is not empty: restore keys.db")
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether the log has more than acts of administration, which need no key.
+async fn has_subjects(store: &dyn EventStore) -> anyhow::Result<bool> {
+    let mut at = Position::default();
+    loop {
+        let page = store.read_all(at, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(false) };
+        at = last.position;
+        if page.iter().any(|event| event.stream.category() != administration::CATEGORY) {
+            return Ok(true);
+        }
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod account;
+pub mod administration;
 pub mod app;
 pub mod clock_history;
 pub mod company;

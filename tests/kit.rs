@@ -130,6 +130,7 @@ impl Node {
             receipts: Arc::new(MemoryStateCache::new(1000)),
             logos: Arc::new(MemoryStateCache::new(1000)),
             takeovers: Arc::new(MemoryStateCache::new(1000)),
+            administration: Arc::new(MemoryStateCache::new(1)),
         };
         Self { app: Arc::new(App::new(policies, ports)), codec, keys, tokens, hasher }
     }

@@ -6,6 +6,7 @@ use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, CodecError, KeyVault};
 use zeroize::Zeroizing;
 
+use crate::server_key::Fingerprint;
 use crate::tokens::HmacTokens;
 
 /// A key of 256 bits that seals and opens. It is wiped from memory when the last reference to it is dropped.
@@ -79,6 +80,10 @@ pub trait AccountKeys: KeyVault {
     /// # Errors
     /// [`KeysUnavailable`] if the new server key is not in its file. The next call looks again.
     fn refresh(&self) -> BoxFuture<'_, Result<Noticed, KeysUnavailable>>;
+
+    /// Returns the number and the fingerprint of the newest server key that this process knows. Returns `None` if the store
+    /// is in memory.
+    fn server_key(&self) -> Option<(u32, Fingerprint)>;
 
     /// Returns the tokens that are signed with the server key. They follow every rotation.
     fn tokens(&self) -> HmacTokens;

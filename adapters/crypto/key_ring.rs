@@ -12,7 +12,7 @@ use loquet_domain::Moment;
 use zeroize::Zeroizing;
 
 use crate::sealing::{open, seal};
-use crate::server_key::{KeyFile, ServerKey};
+use crate::server_key::{Fingerprint, KeyFile, ServerKey};
 use crate::tokens::{Signing, TokenKeys};
 
 /// A number that grows with each rotation.
@@ -75,6 +75,8 @@ impl Stored {
 /// The current keys.
 pub struct Ring {
     newest: Generation,
+    /// The fingerprint of the newest server key.
+    print: Fingerprint,
     changes: i64,
     file: KeyFile,
     wrapping: BTreeMap<Generation, Zeroizing<[u8; 32]>>,
@@ -96,7 +98,8 @@ impl Ring {
         let current = *by_generation.get(&newest).ok_or(RingError::WrongServerKey)?;
         let wrapping = by_generation.iter().map(|(generation, key)| (*generation, key.wrapping())).collect();
         let tokens = Arc::new(RwLock::new(TokenKeys::of(current)));
-        let ring = Self { newest, changes: stored.changes, wrapping, tokens, file: file.clone() };
+        let print = Fingerprint::from(current);
+        let ring = Self { newest, print, changes: stored.changes, wrapping, tokens, file: file.clone() };
         let tokens = TokenKeys {
             email: ring.kept_key(stored, EMAIL)?.unwrap_or_else(|| TokenKeys::email_of(current)),
             current: Signing::of(current),
@@ -118,6 +121,12 @@ impl Ring {
     #[must_use]
     pub fn newest(&self) -> Generation {
         self.newest
+    }
+
+    /// Returns the number and the fingerprint of the newest server key.
+    #[must_use]
+    pub fn newest_key(&self) -> (Generation, Fingerprint) {
+        (self.newest, self.print.clone())
     }
 
     /// Returns the number of changes ([`Stored::changes`]) that this ring was made from.

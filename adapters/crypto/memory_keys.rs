@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::account_keys::{AccountKey, AccountKeys, Held, KeysUnavailable, Noticed};
 use crate::sealing::random_key;
-use crate::server_key::ServerKey;
+use crate::server_key::{Fingerprint, ServerKey};
 use crate::tokens::{HmacTokens, TokenKeys};
 
 /// Keys that exist until the process ends. Clones share them, as several nodes do. The server key is never
@@ -69,6 +69,10 @@ impl AccountKeys for MemoryKeys {
 
     fn refresh(&self) -> BoxFuture<'_, Result<Noticed, KeysUnavailable>> {
         Box::pin(ready(Ok(Noticed::Nothing)))
+    }
+
+    fn server_key(&self) -> Option<(u32, Fingerprint)> {
+        None
     }
 
     fn tokens(&self) -> HmacTokens {

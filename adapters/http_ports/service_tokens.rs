@@ -103,6 +103,10 @@ pub struct TokenEntry {
     /// Accurate to the minute.
     pub last_used_at: Option<Moment>,
     pub revoked_at: Option<Moment>,
+    /// The system's user who made it, if known.
+    pub created_by: Option<String>,
+    /// The system's user who revoked it, if known.
+    pub revoked_by: Option<String>,
 }
 
 impl TokenEntry {

@@ -32,6 +32,7 @@ const MAIN: &[Step] = &[
     Step { sql: include_str!("migrations/main/0005_service_tokens.sql"), oldest: 1 },
     Step { sql: include_str!("migrations/main/0006_answers.sql"), oldest: 1 },
     Step { sql: include_str!("migrations/main/0007_quicker_append.sql"), oldest: 1 },
+    Step { sql: include_str!("migrations/main/0008_who_changed_tokens.sql"), oldest: 1 },
 ];
 const KEYS: &[Step] = &[Step { sql: include_str!("migrations/keys/0001_account_keys.sql"), oldest: 1 }];
 

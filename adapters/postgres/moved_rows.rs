@@ -259,31 +259,39 @@ const DELIVERIES: Statements = Statements {
     ),
 };
 
-const SERVICE_TOKENS: Statements =
-    Statements {
-        read: concat!(
+const SERVICE_TOKENS: Statements = Statements {
+    read: concat!(
         "SELECT json_build_object('key', encode(hash, 'hex'), 'name', name, 'scopes', scopes, 'role', role,
-            'family', encode(family, 'hex'), 'created_at', ", micros!("created_at"), ",
-            'expires_at', ", micros!("expires_at"), ", 'revoked_at', ", micros!("revoked_at"), ",
-            'last_used_at', ", micros!("last_used_at"), ")::text
+            'family', encode(family, 'hex'), 'created_at', ",
+        micros!("created_at"),
+        ",
+            'expires_at', ",
+        micros!("expires_at"),
+        ", 'revoked_at', ",
+        micros!("revoked_at"),
+        ",
+            'last_used_at', ",
+        micros!("last_used_at"),
+        ", 'created_by', created_by, 'revoked_by', revoked_by)::text
         FROM loquet.service_tokens WHERE hash > decode($1, 'hex') ORDER BY hash LIMIT $2"
     ),
-        clear: "DELETE FROM loquet.service_tokens",
-        put: put!(
-            "INSERT INTO loquet.service_tokens (hash, name, scopes, role, family, created_at, expires_at,
-            revoked_at, last_used_at)
+    clear: "DELETE FROM loquet.service_tokens",
+    put: put!(
+        "INSERT INTO loquet.service_tokens (hash, name, scopes, role, family, created_at, expires_at,
+            revoked_at, last_used_at, created_by, revoked_by)
         SELECT decode(row->>'key', 'hex'), row->>'name', row->>'scopes', row->>'role',
             decode(row->>'family', 'hex'), ",
-            moment!("created_at"),
-            ", ",
-            moment!("expires_at"),
+        moment!("created_at"),
+        ", ",
+        moment!("expires_at"),
+        ",
             ",
-            ",
-            moment!("revoked_at"),
-            ", ",
-            moment!("last_used_at")
-        ),
-    };
+        moment!("revoked_at"),
+        ", ",
+        moment!("last_used_at"),
+        ", row->>'created_by', row->>'revoked_by'"
+    ),
+};
 
 const ANSWERS: Statements = Statements {
     read: concat!(

@@ -29,7 +29,8 @@ const NOTED: TimeDelta = TimeDelta::minutes(1);
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT hash, name, scopes, role, family, created_at, expires_at, last_used_at, revoked_at \
+            "SELECT hash, name, scopes, role, family, created_at, expires_at, last_used_at, revoked_at, \
+             created_by, revoked_by \
              FROM loquet.service_tokens ",
             $rest
         )
@@ -39,8 +40,8 @@ macro_rules! select {
 const LIST: &str = select!("ORDER BY created_at, id");
 const FIND: &str = select!("WHERE hash = $1");
 const CREATE: &str = "
-    INSERT INTO loquet.service_tokens (hash, name, scopes, role, family, created_at, expires_at)
-    VALUES ($1, $2, $3, $4, $1, $5, $6)";
+    INSERT INTO loquet.service_tokens (hash, name, scopes, role, family, created_at, expires_at, created_by)
+    VALUES ($1, $2, $3, $4, $1, $5, $6, $7)";
 /// Ends the token with an id, and adds its successor. It locks the row, so that the second of two callers sees what the first
 /// one changed.
 const ROTATE: &str = "
@@ -53,10 +54,10 @@ const ROTATE: &str = "
         FROM held WHERE token.hash = held.hash
         RETURNING token.name, token.scopes, token.role, token.family, held.expires_at
     )
-    INSERT INTO loquet.service_tokens (hash, name, scopes, role, family, created_at, expires_at)
-    SELECT $4, name, scopes, role, family, $2, expires_at FROM ended";
+    INSERT INTO loquet.service_tokens (hash, name, scopes, role, family, created_at, expires_at, created_by)
+    SELECT $4, name, scopes, role, family, $2, expires_at, $5 FROM ended";
 const REVOKE: &str = "
-    UPDATE loquet.service_tokens SET revoked_at = $2
+    UPDATE loquet.service_tokens SET revoked_at = $2, revoked_by = $3
     WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR $2 < expires_at)";
 const NOTE_USES: &str = "
     UPDATE loquet.service_tokens AS token SET last_used_at = used.at
@@ -68,6 +69,7 @@ const NOTE_USES: &str = "
 pub struct PostgresServiceTokens {
     database: Database,
     uses: Arc<Mutex<Uses>>,
+    operator: Option<Arc<str>>,
 }
 
 /// Uses of tokens that are not recorded yet. One task at a time records them, with those that come while it runs.
@@ -81,7 +83,13 @@ impl PostgresServiceTokens {
     /// Uses the tokens of a database, whose tables must have been prepared.
     #[must_use]
     pub fn new(database: Database) -> Self {
-        Self { database, uses: Arc::default() }
+        Self { database, uses: Arc::default(), operator: None }
+    }
+
+    /// The same tokens. Changes are noted as those of this user of the system.
+    #[must_use]
+    pub fn used_by(self, operator: Option<String>) -> Self {
+        Self { operator: operator.map(Into::into), ..self }
     }
 
     async fn create_now(
@@ -93,8 +101,8 @@ impl PostgresServiceTokens {
     ) -> Result<String, PostgresError> {
         let (token, hash) = fresh();
         let (scopes, role) = grant.to_stored();
-        let hash = hash.as_slice();
-        self.database.change(CREATE, &[&hash, &name, &scopes, &role, &now, &expires_at]).await?;
+        let (hash, by) = (hash.as_slice(), self.operator.as_deref());
+        self.database.change(CREATE, &[&hash, &name, &scopes, &role, &now, &expires_at, &by]).await?;
         Ok(token)
     }
 
@@ -109,7 +117,8 @@ impl PostgresServiceTokens {
         old_ends: Moment,
     ) -> Result<Option<String>, PostgresError> {
         let (token, hash) = fresh();
-        let made = self.database.change(ROTATE, &[&id, &now, &old_ends, &hash.as_slice()]).await?;
+        let (hash, by) = (hash.as_slice(), self.operator.as_deref());
+        let made = self.database.change(ROTATE, &[&id, &now, &old_ends, &hash, &by]).await?;
         Ok((made > 0).then_some(token))
     }
 
@@ -178,6 +187,8 @@ fn entry(row: &Row) -> Result<TokenEntry, PostgresError> {
         expires_at: row.try_get(6)?,
         last_used_at: row.try_get(7)?,
         revoked_at: row.try_get(8)?,
+        created_by: row.try_get(9)?,
+        revoked_by: row.try_get(10)?,
     })
 }
 
@@ -206,7 +217,8 @@ impl ServiceTokens for PostgresServiceTokens {
     }
 
     fn revoke<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<bool, StoreFailed>> {
-        Box::pin(async move { Ok(self.database.change(REVOKE, &[&id, &now]).await? > 0) })
+        let by = self.operator.as_deref();
+        Box::pin(async move { Ok(self.database.change(REVOKE, &[&id, &now, &by]).await? > 0) })
     }
 
     fn find<'a>(

@@ -118,7 +118,10 @@ fn subject_and_event(
         DomainEvent::TakeOver(event) => company_mapping::of_takeover(own()?, event).map(with(own()?)),
         DomainEvent::Receipt(event) => Some(company_mapping::of_receipt(own()?, event)),
         DomainEvent::Order(event) => company_mapping::of_order(id, event),
-        // Claims are how a name stays unique. A logo is part of a layout.
-        DomainEvent::EmailClaim(_) | DomainEvent::SerialClaim(_) | DomainEvent::Logo(_) => None,
+        // Claims are how a name stays unique. A logo is part of a layout. What operators do concerns no customer.
+        DomainEvent::EmailClaim(_)
+        | DomainEvent::SerialClaim(_)
+        | DomainEvent::Logo(_)
+        | DomainEvent::Administration(_) => None,
     })
 }

@@ -216,13 +216,15 @@ const SERVICE_TOKENS: Statements = Statements {
     file: "tokens.db",
     read: "SELECT json_object('key', lower(hex(hash)), 'name', name, 'scopes', scopes, 'role', role,
             'family', lower(hex(family)), 'created_at', created_at, 'expires_at', expires_at,
-            'revoked_at', revoked_at, 'last_used_at', last_used_at)
+            'revoked_at', revoked_at, 'last_used_at', last_used_at,
+            'created_by', created_by, 'revoked_by', revoked_by)
         FROM tokens WHERE hash > unhex(?) OR ?1 = '' ORDER BY hash LIMIT ?",
     clear: "DELETE FROM tokens",
-    put: "INSERT INTO tokens (hash, name, scopes, created_at, expires_at, last_used_at, revoked_at, family, role)
+    put: "INSERT INTO tokens (hash, name, scopes, created_at, expires_at, last_used_at, revoked_at, family, role,
+            created_by, revoked_by)
         SELECT unhex(value->>'key'), value->>'name', value->>'scopes', value->>'created_at',
             value->>'expires_at', value->>'last_used_at', value->>'revoked_at', unhex(value->>'family'),
-            value->>'role'
+            value->>'role', value->>'created_by', value->>'revoked_by'
         FROM json_each(?)",
 };
 

@@ -29,6 +29,7 @@ use loquet_sqlite::webhooks::SqliteWebhooks;
 use loquet_sqlite::write_ahead_log::WriteAheadLogs;
 
 use super::{Access, Close, Log, Memory, Reactions};
+use crate::administration::operator;
 use crate::cli::DataDirectory;
 
 /// The number of unknown addresses whose wrong guesses are remembered.
@@ -153,7 +154,8 @@ pub(super) fn mail_journal_if_there(
 
 /// Opens the service tokens.
 pub(super) fn service_tokens(directory: &DataDirectory) -> anyhow::Result<Arc<dyn ServiceTokens>> {
-    Ok(Arc::new(SqliteServiceTokens::open(&directory.file("tokens.db"))?))
+    let tokens = SqliteServiceTokens::open(&directory.file("tokens.db"))?;
+    Ok(Arc::new(tokens.used_by(operator())))
 }
 
 /// Opens the webhooks.

@@ -30,6 +30,7 @@ use loquet_projections::mail::MailLedger;
 use loquet_projections::ports::Webhooks;
 
 use super::{Close, Log, Memory, Reactions};
+use crate::administration::operator;
 use crate::cli::DataDirectory;
 use crate::engine::{LOCKING, Shared};
 
@@ -145,7 +146,8 @@ pub(super) async fn reactions(shared: &Shared) -> anyhow::Result<Reactions> {
 }
 
 pub(super) async fn service_tokens(shared: &Shared) -> anyhow::Result<Arc<dyn ServiceTokens>> {
-    Ok(Arc::new(PostgresServiceTokens::new(shared.databases().await?.main.clone())))
+    let tokens = PostgresServiceTokens::new(shared.databases().await?.main.clone());
+    Ok(Arc::new(tokens.used_by(operator())))
 }
 
 pub(super) async fn webhooks(shared: &Shared) -> anyhow::Result<Arc<dyn Webhooks>> {

@@ -1,9 +1,11 @@
 //! `loquet backup` and `loquet restore`.
 
 use anyhow::{Context, ensure};
+use loquet_domain::administration::RestoreNotice;
 use loquet_sqlite::backup::{self, Keys, Restored};
 
 use super::show::{moment, place_of};
+use crate::administration::{note_restore, operator};
 use crate::cli::{Backup, DataDirectory, Restore};
 use crate::clock;
 use crate::output::{line, note, outcome};
@@ -59,6 +61,14 @@ pub(crate) fn restore(directory: &DataDirectory, wanted: &Restore) -> anyhow::Re
     let key = directory.server_key();
     let restored = backup::restore(&wanted.from, &directory.data_dir, wanted.keys.as_deref(), &key);
     let Restored { manifest, server_key } = restored.context("nothing was restored")?;
+    let noted = RestoreNotice {
+        restored_at: clock::now(),
+        restored_by: operator(),
+        taken_at: manifest.taken_at,
+        position: manifest.position,
+        version: manifest.version.clone(),
+    };
+    note_restore(directory, noted).context("the restore can't be noted in the data directory")?;
     outcome(format_args!("restored into {}: {}", place_of(&directory.data_dir), describe(&manifest)));
     if !manifest.has_keys() && wanted.keys.is_none() {
         outcome(

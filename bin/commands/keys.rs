@@ -6,9 +6,10 @@ use loquet_crypto::server_key::{KeyFile, ServerKey};
 
 use super::show::{place_of, progress};
 use crate::adapters::{KeyFileState, Rotation};
+use crate::administration::note_rotation;
 use crate::cli::{DataDirectory, RotateKeys};
 use crate::clock;
-use crate::output::outcome;
+use crate::output::{note, outcome};
 
 pub(crate) fn create(directory: &DataDirectory) -> anyhow::Result<()> {
     directory.make_folder()?;
@@ -75,7 +76,7 @@ pub(crate) async fn rotate(directory: &DataDirectory, rotate: &RotateKeys) -> an
     }
     let mut next = Some(Rotation::begin(directory, file, clock::now(), cause).await.context(again)?);
     while let Some(rotation) = next {
-        next = to_its_end(rotation).await.context(again)?;
+        next = to_its_end(directory, rotation, cause).await.context(again)?;
     }
     outcome(format_args!(
         "Keep a copy of {place} apart from the data, and destroy all copies of the old key."
@@ -91,8 +92,18 @@ pub(crate) async fn rotate(directory: &DataDirectory, rotate: &RotateKeys) -> an
 }
 
 /// Runs a rotation to its end. Returns a second rotation if one must follow.
-async fn to_its_end(mut rotation: Rotation) -> anyhow::Result<Option<Rotation>> {
+async fn to_its_end(
+    directory: &DataDirectory,
+    mut rotation: Rotation,
+    cause: Cause,
+) -> anyhow::Result<Option<Rotation>> {
     let report = rotation.report();
+    // The rotation itself is recorded from the store, so it goes on without the note of who did it.
+    if let Err(error) =
+        note_rotation(directory, report.generation, clock::now(), matches!(cause, Cause::Compromise))
+    {
+        note(format_args!("who rotates the key can't be noted in the data directory: {error}"));
+    }
     let left = rotation.left().await?;
     let bar = progress(left, "keys wrapped")?;
     loop {

@@ -38,6 +38,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::config::refuse_faults;
 use super::show::place_of;
 use crate::adapters::{self, Access, Mail, Reactions};
+use crate::administration::Administration;
 use crate::cli::DataDirectory;
 use crate::clock;
 use crate::config::Config;
@@ -85,6 +86,16 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let known =
         Known { rows: rows.clone(), reactions, webhooks, status: status.clone(), metrics: metrics.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
+    let administration = Administration {
+        app: system.app.clone(),
+        tokens: service_tokens.clone(),
+        keys: system.keys.clone(),
+        identities: Arc::new(RandomIdentities),
+        directory: directory.clone(),
+        clock: clock.clone(),
+        node: settings.node.clone(),
+    };
+    background.tasks.spawn(administration.keep());
     background.tasks.spawn(adapters::watch_files(directory, metrics.clone(), clock.clone())?);
     if let Some(clock) = shared_clock {
         background.tasks.spawn(clock.keep());

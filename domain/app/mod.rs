@@ -3,6 +3,7 @@
 
 mod access_changes;
 mod account_changes;
+mod administration;
 mod company_changes;
 mod create_account;
 mod devices;
@@ -43,6 +44,7 @@ pub use take_over::NewTakeOver;
 use crate::Moment;
 use crate::access::{self, Access};
 use crate::account::{self, Account};
+use crate::administration::Administration;
 use crate::clock_history::ClockHistory;
 use crate::company::{self, Company};
 use crate::email_claim::EmailClaim;
@@ -88,6 +90,7 @@ pub struct Ports {
     pub receipts: Arc<dyn StateCache<Receipt>>,
     pub logos: Arc<dyn StateCache<KeptLogo>>,
     pub takeovers: Arc<dyn StateCache<TakeOver>>,
+    pub administration: Arc<dyn StateCache<Administration>>,
 }
 
 /// The use cases and their ports.
@@ -109,6 +112,7 @@ pub struct App {
     receipts: Streams<Receipt>,
     logos: Streams<KeptLogo>,
     takeovers: Streams<TakeOver>,
+    administration: Streams<Administration>,
 }
 
 /// The system could not do what was asked. No rule refused it.
@@ -225,7 +229,8 @@ impl App {
             access: Streams::new(log.clone(), policies.clone(), ports.access.clone()),
             receipts: Streams::new(log.clone(), policies.clone(), ports.receipts.clone()),
             logos: Streams::new(log.clone(), policies.clone(), ports.logos.clone()),
-            takeovers: Streams::new(log, policies.clone(), ports.takeovers.clone()),
+            takeovers: Streams::new(log.clone(), policies.clone(), ports.takeovers.clone()),
+            administration: Streams::new(log, policies.clone(), ports.administration.clone()),
             policies,
             ports,
             clock: ClockHistory::default(),

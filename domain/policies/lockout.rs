@@ -65,6 +65,26 @@ impl LockoutPolicy {
     }
 }
 
+impl LockoutPolicy {
+    /// How many wrong guesses in a row begin a lockout.
+    #[must_use]
+    pub fn attempts(self) -> u32 {
+        self.attempts
+    }
+
+    /// How long a lockout lasts.
+    #[must_use]
+    pub fn duration(self) -> TimeDelta {
+        self.duration
+    }
+
+    /// The cap on wrong guesses across lockouts, if there is one.
+    #[must_use]
+    pub fn cap(self) -> Option<u32> {
+        self.cap
+    }
+}
+
 /// When a lockout ends. The earlier end is the smaller value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "Kept", into = "Kept")]

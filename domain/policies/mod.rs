@@ -1,5 +1,6 @@
 //! The policies: all rules that are settings, as one value, and the rules of lockouts and passwords.
 
+pub mod in_force;
 pub mod lockout;
 pub mod password_context;
 pub mod password_history;

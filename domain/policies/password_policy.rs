@@ -1,5 +1,7 @@
 //! The rules for a new password.
 
+use serde::{Deserialize, Serialize};
+
 use crate::values::password::Password;
 
 /// The special characters. With the default rules a password needs one of them.
@@ -137,6 +139,19 @@ impl PasswordPolicy {
         &self.context
     }
 
+    /// The rules as an event stores them.
+    #[must_use]
+    pub fn in_force(&self) -> PasswordPolicyInForce {
+        PasswordPolicyInForce {
+            min_characters: self.min_characters,
+            max_characters: self.max_characters,
+            composition: self.composition,
+            history: self.history,
+            refuses_blocklisted: self.blocklist == Blocklisted::Refused,
+            refuses_context: matches!(self.context, Context::Refused { .. }),
+        }
+    }
+
     /// All rules in force, to show to a person who chooses a password.
     #[must_use]
     pub fn rules(&self) -> Vec<PasswordRule> {
@@ -184,8 +199,26 @@ fn is_composed(rule: PasswordRule, text: &str) -> bool {
     }
 }
 
+/// The rules for new passwords, as an event stores them. **This shape is part of the storage format.**
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordPolicyInForce {
+    /// The minimum number of characters.
+    pub min_characters: usize,
+    /// The maximum number of characters.
+    pub max_characters: usize,
+    /// What a password must contain.
+    pub composition: Composition,
+    /// How many of the last passwords are refused.
+    pub history: usize,
+    /// Whether passwords on the blocklist are refused.
+    pub refuses_blocklisted: bool,
+    /// Whether words of the person and the company are refused.
+    pub refuses_context: bool,
+}
+
 /// Whether a password must contain letters, digits and special characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Composition {
     /// The customer's rules: an upper-case letter, a lower-case letter, a digit and a special character.
     Required,

@@ -13,6 +13,7 @@ mod stored;
 
 mod access;
 mod account;
+mod administration;
 mod company;
 mod email_claim;
 mod logo;
@@ -138,6 +139,8 @@ aggregates! {
     Logo: logo,
     /// An event of a take-over.
     TakeOver: takeover,
+    /// An act of administration.
+    Administration: administration,
 }
 
 /// Converts between the events of one aggregate and the events of all.
@@ -280,7 +283,8 @@ pub fn key_owner(event: &DomainEvent, stream: &StreamId) -> Option<KeyOwner> {
         DomainEvent::Account(_)
         | DomainEvent::EmailClaim(_)
         | DomainEvent::Order(_)
-        | DomainEvent::SerialClaim(_) => None,
+        | DomainEvent::SerialClaim(_)
+        | DomainEvent::Administration(_) => None,
     }
 }
 

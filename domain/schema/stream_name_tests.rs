@@ -10,10 +10,13 @@ use crate::ids::{AccountId, CompanyId, LogoId, OrderId, SiteId, TakeOverId};
 use crate::stream::StreamId;
 use crate::values::email_address::EmailHash;
 use crate::values::serial_number::SerialNumber;
-use crate::{access, account, company, email_claim, logo, order, receipt, serial_claim, takeover, terminals};
+use crate::{
+    access, account, administration, company, email_claim, logo, order, receipt, serial_claim, takeover,
+    terminals,
+};
 
 /// One stream of each aggregate.
-fn streams() -> [StreamId; 10] {
+fn streams() -> [StreamId; 11] {
     let id = Uuid::from_u128(7);
     [
         account::stream(AccountId(id)),
@@ -26,6 +29,7 @@ fn streams() -> [StreamId; 10] {
         receipt::stream(SiteId(id)),
         logo::stream(LogoId(id)),
         takeover::stream(TakeOverId(id)),
+        administration::stream(),
     ]
 }
 
@@ -45,6 +49,7 @@ fn every_stream_is_named_as_it_was_frozen() {
             "receipt-00000000-0000-0000-0000-000000000007",
             "logo-00000000-0000-0000-0000-000000000007",
             "takeover-00000000-0000-0000-0000-000000000007",
+            "administration-system",
         ]
     );
 }
@@ -70,6 +75,7 @@ fn what_an_aggregate_decides_on_is_of_its_own_category() {
         receipt::Receipt::CATEGORY,
         logo::KeptLogo::CATEGORY,
         takeover::TakeOver::CATEGORY,
+        administration::Administration::CATEGORY,
     ];
     assert_eq!(of_deciders, CATEGORIES);
 }

@@ -13,13 +13,17 @@ use crate::access::{Event as G, GroupName, GroupText, NewGroup, Where};
 use crate::account::{
     Admission, Counts, DeviceCount, DeviceEnd, DeviceOrigin, Event as A, Origin, Role, Rows, SessionEnd,
 };
+use crate::administration::{Event as M, RestoreNotice, ServerKeyNotice};
 use crate::company::{AddressKind, CompanyName, Event as C, MovedSite, Registration, SiteName};
 use crate::email_claim::Event as E;
+use crate::fact::StaffRole;
 use crate::ids::{
     CompanyId, DeviceId, EventId, GroupId, LogoId, OrderId, SessionId, SiteId, TakeOverId, TerminalId,
 };
 use crate::logo::{Event as L, Logo};
 use crate::order::{Channel, Content, Equipped, Event as O, Line, Outcome, Resolution};
+use crate::policies::Policies;
+use crate::policies::in_force::PoliciesInForce;
 use crate::policies::lockout::LockEnd;
 use crate::receipt::{Event as R, Layout, ReceiptText};
 use crate::serial_claim::Event as S;
@@ -222,6 +226,55 @@ fn of_serials(terminal: TerminalId, order: &OrderId) -> [DomainEvent; 3] {
     claims.map(DomainEvent::SerialClaim)
 }
 
+/// The examples of acts of administration.
+fn of_administration() -> [DomainEvent; 6] {
+    let by = || Some("anna".to_owned());
+    let [token, first, name] = ["0a1b2c3d4e5f", "5f4e3d2c1b0a", "web shop"].map(ToOwned::to_owned);
+    let acts = [
+        M::TokenCreated {
+            token: token.clone(),
+            name: name.clone(),
+            role: Some(StaffRole::Support),
+            scopes: vec!["orders:write".to_owned()],
+            created_at: moment(),
+            expires_at: Some(moment()),
+            by: by(),
+        },
+        M::TokenRotated {
+            token: token.clone(),
+            first,
+            name: name.clone(),
+            created_at: moment(),
+            expires_at: None,
+            by: by(),
+        },
+        M::TokenRevoked { token, name, revoked_at: moment(), by: by() },
+        M::ServerKeyPutInUse {
+            key: ServerKeyNotice {
+                generation: 2,
+                fingerprint: "00112233445566aa".to_owned(),
+                compromised: Some(false),
+                rotated_at: Some(moment()),
+                rotated_by: by(),
+            },
+        },
+        M::BackupRestored {
+            restore: RestoreNotice {
+                restored_at: moment(),
+                restored_by: by(),
+                taken_at: moment(),
+                position: 1042,
+                version: "1.0.0".to_owned(),
+            },
+        },
+        M::PoliciesPutInForce {
+            node: "node-1".to_owned(),
+            policies: PoliciesInForce::of(&Policies::default()),
+        },
+    ];
+    acts.map(DomainEvent::Administration)
+}
+
 /// The examples of take-overs.
 fn of_takeovers(
     company: CompanyId,
@@ -343,6 +396,7 @@ fn of_companies() -> Vec<DomainEvent> {
         .chain(terminals.map(DomainEvent::Terminals))
         .chain(access.map(DomainEvent::Access))
         .chain(of_takeovers(company, site, terminal, account))
+        .chain(of_administration())
         .chain(of_receipts(company))
         .chain(of_serials(terminal, &order()))
         .collect()

@@ -247,6 +247,12 @@ fn a_sample_world_has_everything_that_can_happen_to_a_merchant() {
         "recovery-codes-replaced",
         "device-forgotten",
         "order-resolved",
+        "token-created",
+        "token-rotated",
+        "token-revoked",
+        "server-key-put-in-use",
+        "backup-restored",
+        "policies-put-in-force",
     ];
     let names_of_all = loquet_domain::schema::names().into_iter();
     let missing: Vec<_> =

@@ -1,6 +1,7 @@
 //! Running it: configuration, keys, backups, metrics, the command line and its outputs, the sample world.
 #![cfg(test)]
 
+mod administration;
 mod demo;
 mod observability;
 mod operations;

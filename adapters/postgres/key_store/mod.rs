@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use loquet_crypto::account_keys::{AccountKey, AccountKeys, Held, KeysUnavailable, Noticed};
 use loquet_crypto::key_ring::{COMMANDS, Ring, RingError, Stored};
 use loquet_crypto::sealing::random_key;
-use loquet_crypto::server_key::{KeyFile, ServerKeyError};
+use loquet_crypto::server_key::{Fingerprint, KeyFile, ServerKeyError};
 use loquet_crypto::tokens::HmacTokens;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, CodecError, KeyVault};
@@ -436,6 +436,10 @@ impl AccountKeys for PostgresKeyStore {
 
     fn refresh(&self) -> BoxFuture<'_, Result<Noticed, KeysUnavailable>> {
         Box::pin(async move { self.inner.refresh().await.map_err(|error| KeysUnavailable(error.into())) })
+    }
+
+    fn server_key(&self) -> Option<(u32, Fingerprint)> {
+        Some(self.inner.ring().newest_key())
     }
 
     fn tokens(&self) -> HmacTokens {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use loquet_crypto::account_keys::{AccountKey, AccountKeys, Held, KeysUnavailable, Noticed};
 use loquet_crypto::key_ring::{COMMANDS, Generation, Ring, RingError};
 use loquet_crypto::sealing::random_key;
-use loquet_crypto::server_key::{KeyFile, ServerKeyError};
+use loquet_crypto::server_key::{Fingerprint, KeyFile, ServerKeyError};
 use loquet_crypto::tokens::HmacTokens;
 use loquet_domain::ids::AccountId;
 use loquet_domain::ports::{BoxFuture, CodecError, KeyVault};
@@ -421,6 +421,10 @@ impl AccountKeys for KeyStore {
 
     fn refresh(&self) -> BoxFuture<'_, Result<Noticed, KeysUnavailable>> {
         Box::pin(self.blocking_or_unavailable(Self::refresh_now))
+    }
+
+    fn server_key(&self) -> Option<(u32, Fingerprint)> {
+        Some(self.ring().newest_key())
     }
 
     fn tokens(&self) -> HmacTokens {

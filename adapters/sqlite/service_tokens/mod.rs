@@ -24,7 +24,7 @@ mod tests;
 pub(crate) const TOKENS: Kind = Kind {
     what: "a Loquet token store",
     application_id: 0x4c71_7405,
-    version: 4,
+    version: 5,
     upgrades: &[
         "ALTER TABLE tokens ADD COLUMN last_used_at INTEGER;
          ALTER TABLE tokens ADD COLUMN revoked_at INTEGER;",
@@ -34,6 +34,8 @@ pub(crate) const TOKENS: Kind = Kind {
         "ALTER TABLE tokens ADD COLUMN role TEXT;
          UPDATE tokens SET scopes = scopes || ' accounts:delete'
              WHERE ' ' || scopes || ' ' LIKE '% accounts:write %';",
+        "ALTER TABLE tokens ADD COLUMN created_by TEXT;
+         ALTER TABLE tokens ADD COLUMN revoked_by TEXT;",
     ],
     holds_keys: false,
     remedy: "restore it from a backup, or delete it and make new tokens",
@@ -48,7 +50,9 @@ pub(crate) const TOKENS: Kind = Kind {
             last_used_at INTEGER,            -- to the minute
             revoked_at INTEGER,
             family     BLOB    NOT NULL,     -- hash of the first token that this one was rotated from
-            role       TEXT                  -- of a person's token: what it may do follows from this alone
+            role       TEXT,                 -- of a person's token: what it may do follows from this alone
+            created_by TEXT,                 -- the system's user who made it, if known
+            revoked_by TEXT
         ) STRICT, WITHOUT ROWID;",
 };
 
@@ -57,6 +61,7 @@ pub(crate) const TOKENS: Kind = Kind {
 pub struct SqliteServiceTokens {
     inner: Arc<Mutex<Inner>>,
     uses: Arc<Uses>,
+    operator: Option<Arc<str>>,
 }
 
 /// Uses of tokens that must be recorded. They are written over a separate connection, so that looking up a
@@ -86,7 +91,13 @@ impl SqliteServiceTokens {
         let inner = Inner { connection: TOKENS.open(path)?, known: HashMap::new(), version: None };
         let connection = TOKENS.open_further(path)?;
         let uses = Uses { connection: Mutex::new(connection), pending: Mutex::default() };
-        Ok(Self { inner: Arc::new(Mutex::new(inner)), uses: Arc::new(uses) })
+        Ok(Self { inner: Arc::new(Mutex::new(inner)), uses: Arc::new(uses), operator: None })
+    }
+
+    /// The same tokens. Changes are noted as those of this user of the system.
+    #[must_use]
+    pub fn used_by(self, operator: Option<String>) -> Self {
+        Self { operator: operator.map(Into::into), ..self }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -100,7 +111,8 @@ impl SqliteServiceTokens {
         now: Moment,
         expires_at: Option<Moment>,
     ) -> Result<String, StoreFailed> {
-        self.change(|transaction| insert(transaction, name, grant, now, expires_at, None))
+        let by = self.operator.as_deref();
+        self.change(|transaction| insert(transaction, name, grant, (now, by), expires_at, None))
     }
 
     fn list_now(&self) -> Result<Vec<TokenEntry>, StoreFailed> {
@@ -117,7 +129,8 @@ impl SqliteServiceTokens {
             let ends = entry.expires_at.map_or(old_ends, |ends| ends.min(old_ends));
             let service = &*entry.service;
             let (grant, family) = (service.grant(), Some(service.family));
-            let token = insert(transaction, &service.name, &grant, now, entry.expires_at, family)?;
+            let made = (now, self.operator.as_deref());
+            let token = insert(transaction, &service.name, &grant, made, entry.expires_at, family)?;
             let end = "UPDATE tokens SET expires_at = ? WHERE hash = ?";
             transaction.execute(end, (ends.timestamp_micros(), hash))?;
             Ok(Some(token))
@@ -127,8 +140,9 @@ impl SqliteServiceTokens {
     fn revoke_now(&self, id: &str, now: Moment) -> Result<bool, StoreFailed> {
         self.change(|transaction| {
             let Some((hash, _)) = held(transaction, id, now)? else { return Ok(false) };
-            let end = "UPDATE tokens SET revoked_at = ? WHERE hash = ?";
-            Ok(transaction.execute(end, (now.timestamp_micros(), hash))? == 1)
+            let end = "UPDATE tokens SET revoked_at = ?, revoked_by = ? WHERE hash = ?";
+            let row = (now.timestamp_micros(), self.operator.as_deref(), hash);
+            Ok(transaction.execute(end, row)? == 1)
         })
     }
 
@@ -236,12 +250,12 @@ impl Uses {
     }
 }
 
-/// Makes a token and stores its hash.
+/// Makes a token and stores its hash, with when it is made and by whom.
 fn insert(
     connection: &Connection,
     name: &str,
     grant: &Grant,
-    now: Moment,
+    (now, by): (Moment, Option<&str>),
     expires_at: Option<Moment>,
     family: Option<TokenFamily>,
 ) -> rusqlite::Result<String> {
@@ -252,15 +266,16 @@ fn insert(
     let expires_at = expires_at.map(|moment| moment.timestamp_micros());
     let hash = hash_of(&token);
     let family = family.map_or(hash, |family| family.0);
-    let row = (hash, name, scopes, now.timestamp_micros(), expires_at, family, role);
-    connection.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, NULL, NULL, ?, ?)", row)?;
+    let row = (hash, name, scopes, now.timestamp_micros(), expires_at, family, role, by);
+    connection.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, NULL, NULL, ?, ?, ?, NULL)", row)?;
     Ok(token)
 }
 
 /// Reads every token, by its hash.
 fn all(connection: &Connection) -> rusqlite::Result<HashMap<[u8; 32], TokenEntry>> {
     let mut select = connection.prepare_cached(
-        "SELECT hash, name, scopes, created_at, expires_at, last_used_at, revoked_at, family, role FROM tokens",
+        "SELECT hash, name, scopes, created_at, expires_at, last_used_at, revoked_at, family, role,
+            created_by, revoked_by FROM tokens",
     )?;
     select.query_map([], entry)?.collect()
 }
@@ -301,6 +316,8 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<([u8; 32], TokenEntry)> {
         expires_at: moment(4)?,
         last_used_at: moment(5)?,
         revoked_at: moment(6)?,
+        created_by: row.get(9)?,
+        revoked_by: row.get(10)?,
     };
     Ok((hash, entry))
 }
