@@ -58,6 +58,7 @@ fn main() -> ExitCode {
     reason = "the one place that reads the variables, which the configuration checks"
 )]
 fn begin(matches: &ArgMatches, cli: Cli) -> ExitCode {
+    output::print_results_as(Output::of(cli::json_results::is_asked(matches)));
     let file = matches.get_one::<PathBuf>("config");
     let config = Config::read(file.map(PathBuf::as_path), matches, std::env::vars_os());
     let logging = Logging::of(&config);
@@ -73,7 +74,7 @@ fn begin(matches: &ArgMatches, cli: Cli) -> ExitCode {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    output::note(format_args!("loquet: {error:#}"));
+    output::failure(format_args!("{error:#}"));
     ExitCode::FAILURE
 }
 

@@ -20,14 +20,20 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use comfy_table::{ContentArrangement, Table};
 use loquet_domain::values::plain_text::{is_printable, visible_lines};
 
+use serde_json::Value;
+
+use crate::cli::Output;
 use crate::exit_codes::LOST;
 
 /// The first failure to write to standard output. Nothing is written after it, so that the output has no gap.
 static FAILED: OnceLock<io::Error> = OnceLock::new();
 /// Whether something was lost that can't be printed again.
 static SECRET_LOST: AtomicBool = AtomicBool::new(false);
+/// Whether results are printed as JSON.
+static RESULTS_ARE_JSON: AtomicBool = AtomicBool::new(false);
 
 /// Whether somebody still reads standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,14 +49,69 @@ pub(crate) fn line(text: impl Display) -> Reader {
     write(format!("{}\n", printable(&text.to_string())).as_bytes())
 }
 
+/// Writes a table to standard output. On a terminal it is as wide as the terminal at most, and its head is bold, unless
+/// the variable `NO_COLOR` is set (<https://no-color.org>).
+pub(crate) fn columns(table: &Table) -> Reader {
+    let out = io::stdout();
+    if !out.is_terminal() {
+        return line(table);
+    }
+    let mut table = table.clone();
+    if let Ok(size) = rustix::termios::tcgetwinsize(&out) {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(size.ws_col.max(40));
+    }
+    let text = printable(&table.to_string());
+    let shown = match text.split_once('\n') {
+        Some((head, rows)) if has_colours() => format!("\u{1b}[1m{head}\u{1b}[0m\n{rows}\n"),
+        _ => format!("{text}\n"),
+    };
+    write(shown.as_bytes())
+}
+
+/// Whether a terminal is shown colours: it can, and nobody asked for none.
+fn has_colours() -> bool {
+    !anstyle_query::no_color() && anstyle_query::term_supports_ansi_color()
+}
+
+/// Writes why the command failed to standard error. On a terminal, the name of the program is red.
+pub(crate) fn failure(why: impl Display) {
+    let name = match io::stderr().is_terminal() && has_colours() {
+        true => "\u{1b}[31mloquet:\u{1b}[0m",
+        false => "loquet:",
+    };
+    Log.write_all(format!("{name} {}\n", printable(&why.to_string())).as_bytes()).unwrap_or_default();
+}
+
 /// Writes a document to standard output, byte for byte.
 pub(crate) fn document(bytes: &[u8]) -> Reader {
     write(bytes)
 }
 
-/// Prints the result of a command: on standard output, or on standard error if that fails.
+/// Chooses how results are printed from now on.
+pub(crate) fn print_results_as(output: Output) {
+    RESULTS_ARE_JSON.store(output == Output::Json, Ordering::Relaxed);
+}
+
+/// Prints the result of a command: `text` for people, or `value` for programs if the command was asked for JSON.
+pub(crate) fn result(text: impl Display, value: &Value) {
+    if RESULTS_ARE_JSON.load(Ordering::Relaxed) {
+        to_standard_output_or_error(value.to_string());
+    } else {
+        to_standard_output_or_error(text.to_string());
+    }
+}
+
+/// Prints what a command did: on standard output, or on standard error if that fails. If the command was asked for JSON, it
+/// is a remark beside the result.
 pub(crate) fn outcome(text: impl Display) {
-    let text = text.to_string();
+    if RESULTS_ARE_JSON.load(Ordering::Relaxed) {
+        note(text);
+    } else {
+        to_standard_output_or_error(text.to_string());
+    }
+}
+
+fn to_standard_output_or_error(text: String) {
     if line(&text) == Reader::Gone {
         note(text);
     }

@@ -10,7 +10,7 @@ use super::output::Json;
 pub(crate) struct Schema {
     /// A type of event, such as loquet.account.locked.v1. Without it, the command prints one JSON object with the
     /// schema of every type.
-    #[arg(conflicts_with = "to")]
+    #[arg(conflicts_with = "to", hide_possible_values = true, value_parser = super::words::event_types())]
     pub(crate) r#type: Option<String>,
     /// The directory.
     #[arg(long)]
@@ -62,7 +62,8 @@ pub(crate) struct AddWebhook {
     /// The URL to which events are sent. It begins with https://, unless it leads to one of `webhooks.allowed_networks`.
     pub(crate) url: String,
     /// A type of event, such as loquet.account.locked.v1. Repeatable. Without it, events of all types are sent.
-    #[arg(long = "type")]
+    /// `loquet schema` prints all types.
+    #[arg(long = "type", hide_possible_values = true, value_parser = super::words::event_types())]
     pub(crate) types: Vec<String>,
     /// Send the events after this position of the log. 0 sends the whole history. Without it, only new events are sent.
     #[arg(long)]

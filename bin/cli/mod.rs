@@ -10,7 +10,9 @@ use crate::engine::Engine;
 mod companies;
 mod downstream;
 mod examples;
+pub(crate) mod json_results;
 mod output;
+mod words;
 
 pub(crate) use companies::{
     AskPermission, CompanyCommand, EraseCompany, ImportTerminals, ListCompanies, ListSites, ListTakeOvers,
@@ -39,7 +41,7 @@ pub(crate) fn command() -> clap::Command {
             kafka.mut_subcommand("status", config::flags).mut_subcommand("set-position", config::flags)
         })
         .mut_subcommand("publish", config::flags);
-    examples::with_examples(command)
+    examples::with_examples(json_results::with_json(command))
 }
 
 fn without_kafka_flags() -> clap::Command {
@@ -356,12 +358,14 @@ pub(crate) enum ProjectionsCommand {
 #[derive(Args)]
 pub(crate) struct Rebuild {
     /// The read model's name, as `projections list` prints it, or `all`.
+    #[arg(value_parser = words::read_models_or_all())]
     pub(crate) name: String,
 }
 
 #[derive(Args)]
 pub(crate) struct Verify {
     /// The names of read models. Without a name, all are verified.
+    #[arg(value_parser = words::read_models())]
     pub(crate) names: Vec<String>,
 }
 
@@ -443,16 +447,14 @@ pub(crate) struct CreateToken {
     /// The name of the program that uses the token. The log shows it with every action of the token.
     #[arg(long, required_unless_present = "staff", requires = "scopes")]
     pub(crate) name: Option<String>,
-    /// A scope of the token, which says what the program may do: orders:write, orders:read, orders:resolve,
-    /// accounts:read, accounts:write, accounts:delete, lockouts:release, events:read, metrics:read, companies:read,
-    /// companies:write, permissions:read, takeovers:write, layouts:read, second-step:reset, support:read. Repeatable.
-    #[arg(id = "scopes", long = "scope", conflicts_with = "staff")]
+    /// A scope of the token, which says what the program may do. Repeatable.
+    #[arg(id = "scopes", long = "scope", conflicts_with = "staff", value_parser = words::scopes())]
     pub(crate) scopes: Vec<loquet_http_ports::scope::Scope>,
     /// The name of the member of the supplier's staff who uses the token. The log shows it with every action.
     #[arg(long, conflicts_with = "name", requires = "role")]
     pub(crate) staff: Option<String>,
-    /// The role of the member of staff: support, supervisor or auditor. docs/operator.md lists what each role may do.
-    #[arg(long, requires = "staff")]
+    /// The role of the member of staff. docs/operator.md lists what each role may do.
+    #[arg(long, requires = "staff", value_parser = words::roles())]
     pub(crate) role: Option<loquet_domain::fact::StaffRole>,
     /// The number of days for which the token is valid. A program's token does not expire by default. A person's token
     /// is valid for 90 days by default, and for 365 at most.

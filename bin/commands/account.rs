@@ -17,7 +17,7 @@ use crate::adapters::Access;
 use crate::cli::{AccountCommand, DataDirectory, Erase, Export, Output, Which};
 use crate::clock;
 use crate::config::Config;
-use crate::output::{Reader, agreed, document, line, note, outcome};
+use crate::output::{Reader, agreed, document, line, note, result};
 use crate::settings;
 use crate::system::{Parts, System};
 
@@ -153,9 +153,13 @@ async fn erase(directory: &DataDirectory, config: &mut Config, which: Erase) -> 
         system.close().await?;
         erased?;
     }
-    outcome(format_args!(
-        "Account {id} is erased. Backups of keys.db still hold its key until they are destroyed."
-    ));
+    let erased = json!({ "account_id": id, "company_id": company, "erased": true });
+    result(
+        format_args!(
+            "Account {id} is erased. Backups of keys.db still hold its key until they are destroyed."
+        ),
+        &erased,
+    );
     if let Some(company) = company {
         note(format_args!(
             "The company keeps its names and addresses. If they are this person's, run `loquet company erase {company}`."

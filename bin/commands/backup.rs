@@ -3,12 +3,13 @@
 use anyhow::{Context, ensure};
 use loquet_domain::administration::RestoreNotice;
 use loquet_sqlite::backup::{self, Keys, Restored};
+use serde_json::{Value, json};
 
 use super::show::{moment, place_of};
 use crate::administration::{note_restore, operator};
 use crate::cli::{Backup, DataDirectory, Restore};
 use crate::clock;
-use crate::output::{line, note, outcome};
+use crate::output::{note, outcome, result};
 use crate::system::VERSION;
 
 /// Refuses what can only be done with files. A node's data directory holds nothing that its databases do not give it.
@@ -29,12 +30,11 @@ pub(crate) fn take(directory: &DataDirectory, wanted: &Backup) -> anyhow::Result
     if let Err(error) = directory.note_backup(clock::now()) {
         note(format_args!("the time of this backup can't be noted in the data directory: {error}"));
     }
-    outcome(format_args!(
-        "{} bytes up to position {} are in {}",
-        taken.bytes(),
-        taken.position,
-        place_of(&wanted.to)
-    ));
+    let (bytes, position, to) = (taken.bytes(), taken.position, place_of(&wanted.to));
+    result(
+        format_args!("{bytes} bytes up to position {position} are in {to}"),
+        &json!({ "to": wanted.to, "bytes": bytes, "position": position, "has_keys": taken.has_keys() }),
+    );
     let key = directory.server_key();
     let print = taken.server_key.as_ref().map(|print| format!(" ({print})")).unwrap_or_default();
     match taken.has_keys() {
@@ -53,7 +53,7 @@ pub(crate) fn take(directory: &DataDirectory, wanted: &Backup) -> anyhow::Result
 pub(crate) fn restore(directory: &DataDirectory, wanted: &Restore) -> anyhow::Result<()> {
     if wanted.check {
         let whole = backup::check(&wanted.from)?;
-        line(format_args!("{} is whole: {}", place_of(&wanted.from), describe(&whole)));
+        result(format_args!("{} is whole: {}", place_of(&wanted.from), describe(&whole)), &described(&whole));
         return Ok(());
     }
     refuse_servers(directory)?;
@@ -69,7 +69,10 @@ pub(crate) fn restore(directory: &DataDirectory, wanted: &Restore) -> anyhow::Re
         version: manifest.version.clone(),
     };
     note_restore(directory, noted).context("the restore can't be noted in the data directory")?;
-    outcome(format_args!("restored into {}: {}", place_of(&directory.data_dir), describe(&manifest)));
+    result(
+        format_args!("restored into {}: {}", place_of(&directory.data_dir), describe(&manifest)),
+        &described(&manifest),
+    );
     if !manifest.has_keys() && wanted.keys.is_none() {
         outcome(
             "The backup does not contain the keys: copy keys.db into the data directory before you start the server.",
@@ -84,6 +87,13 @@ pub(crate) fn restore(directory: &DataDirectory, wanted: &Restore) -> anyhow::Re
     }
     outcome("The read models are built at the next start.");
     Ok(())
+}
+
+fn described(manifest: &backup::Manifest) -> Value {
+    json!({
+        "taken_at": manifest.taken_at, "version": manifest.version, "position": manifest.position,
+        "has_keys": manifest.has_keys(),
+    })
 }
 
 fn describe(manifest: &backup::Manifest) -> String {

@@ -12,7 +12,7 @@ use super::known::{Known, Rows};
 use super::remote::Running;
 use super::show::{address, fields, moment, table};
 use crate::cli::{CompanyCommand, DataDirectory, EraseCompany, ListCompanies, WhichCompany};
-use crate::output::{Reader, agreed, line, outcome};
+use crate::output::{Reader, agreed, columns, line, result};
 
 /// The most sites that are counted.
 const MOST_SITES: usize = 100_000;
@@ -59,7 +59,7 @@ async fn list(known: &Known, which: &ListCompanies) -> anyhow::Result<()> {
         ]);
     }
     if !which.how.json {
-        line(&rows);
+        columns(&rows);
     }
     Ok(())
 }
@@ -118,8 +118,11 @@ async fn erase(which: EraseCompany) -> anyhow::Result<()> {
     let body = serde_json::to_vec(&json!({ "reason": which.reason }))?;
     let answer = server.post(&format!("/v1/companies/{id}/erasure"), body).await?;
     ensure!(answer.status == 204, answer.refusal());
-    outcome(format_args!(
-        "Company {id} is erased. Backups of keys.db still hold its key until they are destroyed."
-    ));
+    result(
+        format_args!(
+            "Company {id} is erased. Backups of keys.db still hold its key until they are destroyed."
+        ),
+        &json!({ "company_id": id, "erased": true }),
+    );
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::show::table;
 use crate::cli::Output;
 use crate::config::{Config, SETTINGS, sample as sample_file};
 use crate::mode::Mode;
-use crate::output::{document, line, note};
+use crate::output::{document, line, note, result};
 use crate::settings::Settings;
 
 /// Prints every fault. Fails if there is one.
@@ -21,21 +21,26 @@ pub(crate) fn check(mut config: Config, mode: Mode) -> ExitCode {
         config.fault("password.blocklist_file", why);
     }
     let holds = settings.is_some() && config.faults.is_empty();
-    for notice in &config.notices {
-        line(format_args!("note: {}", visible(&notice.to_string())));
-    }
-    for open in &config.open_secrets {
-        line(format_args!("WARNING: {}", visible(&open.to_string())));
-    }
-    for fault in config.faults_in_order() {
-        line(visible(&fault.to_string()));
-    }
-    if holds {
-        line("the configuration is valid");
-        return ExitCode::SUCCESS;
-    }
-    line(format_args!("{} to correct", count(config.faults_in_order().len(), "fault")));
-    ExitCode::FAILURE
+    let notices: Vec<_> =
+        config.notices.iter().map(|notice| visible(&notice.to_string()).into_owned()).collect();
+    let warnings: Vec<_> =
+        config.open_secrets.iter().map(|open| visible(&open.to_string()).into_owned()).collect();
+    let faults: Vec<_> =
+        config.faults_in_order().into_iter().map(|fault| visible(&fault.to_string()).into_owned()).collect();
+    let verdict = match holds {
+        true => "the configuration is valid".to_owned(),
+        false => format!("{} to correct", count(faults.len(), "fault")),
+    };
+    let text: Vec<String> = notices
+        .iter()
+        .map(|notice| format!("note: {notice}"))
+        .chain(warnings.iter().map(|open| format!("WARNING: {open}")))
+        .chain(faults.iter().map(ToString::to_string))
+        .chain([verdict])
+        .collect();
+    let value = json!({ "valid": holds, "faults": faults, "warnings": warnings, "notices": notices });
+    result(text.join("\n"), &value);
+    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Returns an error with every fault, if there is one.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::show::{fields, table};
 use crate::cli::{DeadLettersCommand, Output};
 use crate::config::Config;
-use crate::output::{Reader, agreed, line, outcome};
+use crate::output::{Reader, agreed, columns, line, result};
 
 pub(crate) async fn run(config: &mut Config, command: DeadLettersCommand) -> anyhow::Result<ExitCode> {
     let settings = super::kafka::of(config)?;
@@ -28,7 +28,10 @@ pub(crate) async fn run(config: &mut Config, command: DeadLettersCommand) -> any
             for letter in &chosen {
                 dead_letters.retry(letter).await?;
             }
-            outcome(format_args!("orders sent to {} again: {}", orders.topic, chosen.len()));
+            result(
+                format_args!("orders sent to {} again: {}", orders.topic, chosen.len()),
+                &json!({ "topic": orders.topic, "retried": chosen.len() }),
+            );
         }
         DeadLettersCommand::Discard { ids, yes } => {
             agreed(format_args!("This removes these orders for good: {}.", ids.join(", ")), yes)?;
@@ -36,7 +39,10 @@ pub(crate) async fn run(config: &mut Config, command: DeadLettersCommand) -> any
             for letter in &chosen {
                 dead_letters.discard(letter).await?;
             }
-            outcome(format_args!("dead letters removed: {}", chosen.len()));
+            result(
+                format_args!("dead letters removed: {}", chosen.len()),
+                &json!({ "discarded": chosen.len() }),
+            );
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -61,7 +67,7 @@ fn list(letters: &[Letter], output: Output) {
         rows.add_row([letter.id.clone(), letter.at.clone(), visible(&letter.reason).into_owned()]);
     }
     if output == Output::Text {
-        line(&rows);
+        columns(&rows);
     }
 }
 

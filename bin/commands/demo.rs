@@ -21,7 +21,7 @@ use crate::adapters::{self, Access, Reactions};
 use crate::cli::{DataDirectory, Demo};
 use crate::clock;
 use crate::demo::{OnePassword, OneSecret, PASSWORD, Seeded, State, Told, Wanted, midnight, tell};
-use crate::output::{line, outcome};
+use crate::output::{columns, line, outcome};
 use crate::system::{Outside, Parts, System};
 
 /// A position after every event that will ever be written.
@@ -146,7 +146,7 @@ fn print(directory: &DataDirectory, told: &Told, wanted: Wanted, head: Position)
             rows.add_row([state, count, email, &example.account.to_string()]);
         }
     }
-    line(&rows);
+    columns(&rows);
     line(format_args!("Everybody's password is {PASSWORD}"));
     let recovery = OneSecret.recovery_codes().into_iter().next().unwrap_or_default();
     let secret = secret();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use loquet_public_events::{EventType, asyncapi, types};
 use serde_json::{Map, Value};
 
@@ -27,10 +27,10 @@ pub(crate) fn schemas(asked: &Schema) -> anyhow::Result<()> {
         line(serde_json::to_string_pretty(&all)?);
         return Ok(());
     };
-    let Some(known) = types().find(|known| known.name == name) else {
-        bail!("there is no type of event '{name}': `loquet schema` prints all types");
-    };
-    line(serde_json::to_string_pretty(&known.schema())?);
+    // The command line accepts no other name.
+    for known in types().filter(|known| known.name == name) {
+        line(serde_json::to_string_pretty(&known.schema())?);
+    }
     Ok(())
 }
 

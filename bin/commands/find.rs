@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::show::table;
 use crate::adapters::{self, Access};
 use crate::cli::{DataDirectory, Find};
-use crate::output::{line, note};
+use crate::output::{columns, line, note};
 use crate::system::System;
 
 /// Searches the read models as they are, in the same way as the API. The server may be running.
@@ -79,7 +79,7 @@ fn print(found: &Value) {
             cut_short.push(kind);
         }
     }
-    line(&shown);
+    columns(&shown);
     if !cut_short.is_empty() {
         let kinds = cut_short.join(", ");
         note(format_args!("there are more {kinds}: search for more words, or raise --limit"));

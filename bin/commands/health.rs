@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use loquet_projections::causes::Causes;
 use reqwest::{Client, StatusCode};
+use serde_json::json;
 
 use crate::cli::Health;
 use crate::config::Config;
-use crate::output::{note, outcome};
+use crate::output::{note, result};
 
 /// Asks the server once. Returns 0 if it is ready (or, with `--live`, if it runs), otherwise 1.
 pub(crate) async fn run(config: &Config, health: Health) -> anyhow::Result<ExitCode> {
@@ -24,7 +25,7 @@ pub(crate) async fn run(config: &Config, health: Health) -> anyhow::Result<ExitC
     let client = Client::builder().no_proxy().timeout(Duration::from_secs(health.timeout)).build()?;
     let said = match client.get(format!("{server}{path}")).send().await {
         Ok(answer) if answer.status() == StatusCode::OK => {
-            outcome(format_args!("{server}: {well}"));
+            result(format_args!("{server}: {well}"), &json!({ "url": server, "healthy": true }));
             return Ok(ExitCode::SUCCESS);
         }
         Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {

@@ -11,7 +11,7 @@ use super::show::table;
 use crate::cli::{DataDirectory, KafkaCommand, Output};
 use crate::config::Config;
 use crate::kafka::{self, KafkaSettings, Seen};
-use crate::output::{line, outcome};
+use crate::output::{columns, line, result};
 use crate::system::System;
 
 pub(crate) async fn run(
@@ -26,7 +26,10 @@ pub(crate) async fn run(
             let system = System::open_to_read(directory).await?;
             let KafkaSettings { connection, publishing, .. } = &settings;
             set_position(system.store.as_ref(), connection, publishing, Position(position)).await?;
-            outcome(format_args!("events after position {position} are published next"));
+            result(
+                format_args!("events after position {position} are published next"),
+                &json!({ "position": position }),
+            );
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -64,7 +67,7 @@ async fn status(
         for (name, partitions, copies) in topics {
             rows.add_row([name, partitions.to_string(), copies.to_string()]);
         }
-        line(&rows);
+        columns(&rows);
         let lag = lag.map(|lag| format!(", {lag} events behind the log")).unwrap_or_default();
         line(match &published {
             Some((position, publisher)) => {

@@ -4,12 +4,14 @@ use anyhow::{Context, bail, ensure};
 use loquet_crypto::key_rotation::{self, Cause};
 use loquet_crypto::server_key::{KeyFile, ServerKey};
 
+use serde_json::json;
+
 use super::show::{place_of, progress};
 use crate::adapters::{KeyFileState, Rotation};
 use crate::administration::note_rotation;
 use crate::cli::{DataDirectory, RotateKeys};
 use crate::clock;
-use crate::output::{note, outcome};
+use crate::output::{note, outcome, result};
 
 pub(crate) fn create(directory: &DataDirectory) -> anyhow::Result<()> {
     directory.make_folder()?;
@@ -24,10 +26,13 @@ pub(crate) fn create(directory: &DataDirectory) -> anyhow::Result<()> {
         );
     }
     ServerKey::create(&path)?;
-    outcome(format_args!(
-        "Created {}. Keep a copy apart from the data: without it, sealed data can't be read.",
-        place_of(&path)
-    ));
+    result(
+        format_args!(
+            "Created {}. Keep a copy apart from the data: without it, sealed data can't be read.",
+            place_of(&path)
+        ),
+        &json!({ "server_key_file": path }),
+    );
     Ok(())
 }
 
@@ -49,10 +54,13 @@ pub(crate) async fn prepare(directory: &DataDirectory) -> anyhow::Result<()> {
         ),
     }
     key_rotation::prepare(&file)?;
-    outcome(format_args!(
-        "{place} has the next key too, above the present one. Copy the file to every node, and then run `loquet keys \
-         rotate` on one of them."
-    ));
+    result(
+        format_args!(
+            "{place} has the next key too, above the present one. Copy the file to every node, and then run `loquet \
+             keys rotate` on one of them."
+        ),
+        &json!({ "server_key_file": path, "prepared": true }),
+    );
     Ok(())
 }
 
@@ -114,10 +122,13 @@ async fn to_its_end(
     }
     bar.finish_and_clear();
     let next = rotation.finish(clock::now()).await?;
-    outcome(format_args!(
-        "{left} keys were wrapped with the new key; the server key is now number {}",
-        report.generation
-    ));
+    result(
+        format_args!(
+            "{left} keys were wrapped with the new key; the server key is now number {}",
+            report.generation
+        ),
+        &json!({ "generation": report.generation, "wrapped": left }),
+    );
     if next.is_some() {
         outcome("others may also know the key that was in the file before: creating another one");
     }

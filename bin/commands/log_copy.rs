@@ -19,7 +19,7 @@ use super::show::{place_of, progress};
 use crate::adapters::moved::{self, Moved, Side};
 use crate::cli::{DataDirectory, LogCopy};
 use crate::config::Config;
-use crate::output::outcome;
+use crate::output::{outcome, result};
 
 /// The number of events that are read at once.
 const PAGE: usize = 500;
@@ -86,12 +86,16 @@ async fn copy_all(from: &Moved, to: &Moved) -> anyhow::Result<()> {
         "the keys, mails, webhooks, tokens or answers in the target (--to) differ from those in the source (--from). Nothing \
          was changed in the source. Stop all servers and commands of both sides, and run the command again"
     );
-    outcome(format_args!(
-        "{} events and {rows} rows were copied. Both sides were read again, and are equal.",
-        source.events
-    ));
-    outcome(format_args!("SHA-256 of the log:  {}", base16ct::lower::encode_string(&source.log)));
-    outcome(format_args!("SHA-256 of the rows: {}", base16ct::lower::encode_string(&source.rows)));
+    let digest = |bytes: &[u8]| base16ct::lower::encode_string(bytes);
+    let (log, table_rows) = (digest(&source.log), digest(&source.rows));
+    result(
+        format_args!(
+            "{} events and {rows} rows were copied. Both sides were read again, and are equal.\n\
+             SHA-256 of the log:  {log}\nSHA-256 of the rows: {table_rows}",
+            source.events
+        ),
+        &json!({ "events": source.events, "rows": rows, "log_sha256": log, "rows_sha256": table_rows }),
+    );
     outcome("Read models are not copied: each node builds its own when it starts.");
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::show::{moment, moment_or_dash, table};
 use crate::adapters::{self, Access};
 use crate::cli::{DataDirectory, ListMails, MailCommand, RetryMails, WhichMail};
 use crate::clock;
-use crate::output::{Reader, line, outcome};
+use crate::output::{Reader, columns, line, result};
 use crate::system::System;
 
 pub(crate) async fn run(directory: &DataDirectory, command: MailCommand) -> anyhow::Result<()> {
@@ -53,7 +53,7 @@ async fn list(directory: &DataDirectory, journal: &dyn MailLedger, which: &ListM
         ]);
     }
     if !which.json {
-        line(&rows);
+        columns(&rows);
     }
     Ok(())
 }
@@ -118,13 +118,15 @@ async fn show(directory: &DataDirectory, journal: &dyn MailLedger, which: &Which
 async fn retry(journal: &dyn MailLedger, which: &RetryMails) -> anyhow::Result<()> {
     if which.all_dead {
         let retried = journal.retry_all_dead(clock::now()).await?;
-        outcome(format_args!("{retried} mails are tried again"));
+        result(format_args!("{retried} mails are tried again"), &json!({ "retried": retried }));
         return Ok(());
     }
     let mut unknown = Vec::new();
     for mail in &which.mails {
         match journal.retry(*mail, clock::now()).await? {
-            true => outcome(format_args!("{mail} is tried again")),
+            true => {
+                result(format_args!("{mail} is tried again"), &json!({ "mail_id": mail, "retried": true }));
+            }
             false => unknown.push(mail.to_string()),
         }
     }

@@ -17,7 +17,7 @@ use serde_json::json;
 use super::show::{progress, table};
 use crate::adapters::{self, Access};
 use crate::cli::{DataDirectory, Output, ProjectionsCommand};
-use crate::output::{line, outcome};
+use crate::output::{columns, line, result};
 use crate::system::{Parts, System};
 
 /// How often the progress of a running server is checked.
@@ -31,21 +31,17 @@ pub(crate) async fn run(directory: &DataDirectory, command: ProjectionsCommand) 
             list(directory, Output::of(how.json)).await.map(|()| ExitCode::SUCCESS)
         }
         ProjectionsCommand::Rebuild(which) => {
-            rebuild(directory, chosen(&[which.name])?).await.map(|()| ExitCode::SUCCESS)
+            rebuild(directory, chosen(&[which.name])).await.map(|()| ExitCode::SUCCESS)
         }
-        ProjectionsCommand::Verify(which) => verify(directory, chosen(&which.names)?).await,
+        ProjectionsCommand::Verify(which) => verify(directory, chosen(&which.names)).await,
     }
 }
 
 /// The views with these names. Without names, or with `all`, every view.
-fn chosen(names: &[String]) -> anyhow::Result<Vec<Arc<dyn ErasedView>>> {
+fn chosen(names: &[String]) -> Vec<Arc<dyn ErasedView>> {
     let all = views::all();
-    let known: Vec<_> = all.iter().map(|view| view.id().name).collect();
-    if let Some(unknown) = names.iter().find(|name| *name != "all" && !known.contains(&name.as_str())) {
-        bail!("there is no read model '{unknown}': there are {}", known.join(", "));
-    }
     let every = names.is_empty() || names.iter().any(|name| name == "all");
-    Ok(all.into_iter().filter(|view| every || names.iter().any(|name| name == view.id().name)).collect())
+    all.into_iter().filter(|view| every || names.iter().any(|name| name == view.id().name)).collect()
 }
 
 async fn list(directory: &DataDirectory, output: Output) -> anyhow::Result<()> {
@@ -82,7 +78,7 @@ async fn list(directory: &DataDirectory, output: Output) -> anyhow::Result<()> {
         add(&format!("reaction {name}"), "", "noted", position, None);
     }
     if output == Output::Text {
-        line(&shown);
+        columns(&shown);
     }
     Ok(())
 }
@@ -183,9 +179,12 @@ fn report(bar: &ProgressBar, names: &str, goal: Position, begun: Instant) {
     let seconds = begun.elapsed().as_secs_f64();
     let events = u32::try_from(goal.0).map_or(f64::MAX, f64::from);
     let rate = events / seconds.max(0.001);
-    outcome(format_args!(
-        "{names}: {goal} events in {seconds:.1} s, {rate:.0} a second; the new one serves queries now"
-    ));
+    result(
+        format_args!(
+            "{names}: {goal} events in {seconds:.1} s, {rate:.0} a second; the new one serves queries now"
+        ),
+        &json!({ "views": names.split(", ").collect::<Vec<_>>(), "position": goal, "seconds": seconds }),
+    );
 }
 
 /// Verifies a copy of the read models, so that a running server is not disturbed. Fails if something differs.
@@ -200,14 +199,16 @@ async fn verify(directory: &DataDirectory, wanted: Vec<Arc<dyn ErasedView>>) -> 
     let verdicts = verdicts?;
     let differs = verdicts.iter().any(|verdict| !verdict.differing.is_empty());
     for Verdict { view, position, differing } in verdicts {
-        match differing.as_slice() {
-            [] => line(format_args!("{view}: equals a replay of the log up to position {position}")),
-            keys => line(format_args!(
+        let text = match differing.as_slice() {
+            [] => format!("{view}: equals a replay of the log up to position {position}"),
+            keys => format!(
                 "{view}: DIFFERS from a replay up to position {position}, at {} (the first {}); repair it with `loquet projections rebuild {view}`",
                 keys.join(", "),
                 keys.len()
-            )),
+            ),
         };
+        let equals = differing.is_empty();
+        result(text, &json!({ "view": view, "position": position, "equal": equals, "differing": differing }));
     }
     Ok(if differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -234,9 +235,12 @@ async fn verify_in(
         match verdict {
             Some(verdict) => verdicts.push(verdict),
             None => {
-                line(format_args!(
-                    "{name}: another version of it answers queries, so there is nothing to compare"
-                ));
+                result(
+                    format_args!(
+                        "{name}: another version of it answers queries, so there is nothing to compare"
+                    ),
+                    &json!({ "view": name, "equal": null }),
+                );
             }
         }
     }

@@ -40,7 +40,7 @@ use super::show::place_of;
 use crate::adapters::{self, Access, Mail, Reactions};
 use crate::administration::Administration;
 use crate::cli::DataDirectory;
-use crate::clock;
+use crate::clock::{self, SharedClock};
 use crate::config::Config;
 use crate::kafka;
 use crate::mode::Mode;
@@ -86,20 +86,10 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let known =
         Known { rows: rows.clone(), reactions, webhooks, status: status.clone(), metrics: metrics.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
-    let administration = Administration {
-        app: system.app.clone(),
-        tokens: service_tokens.clone(),
-        keys: system.keys.clone(),
-        identities: Arc::new(RandomIdentities),
-        directory: directory.clone(),
-        clock: clock.clone(),
-        node: settings.node.clone(),
-    };
-    background.tasks.spawn(administration.keep());
+    let acts = administration(directory, &system, &service_tokens, &clock, &settings.node);
+    background.tasks.spawn(acts.keep());
     background.tasks.spawn(adapters::watch_files(directory, metrics.clone(), clock.clone())?);
-    if let Some(clock) = shared_clock {
-        background.tasks.spawn(clock.keep());
-    }
+    background.keep(shared_clock);
     let kafka = settings.kafka.as_ref().map(|kafka| {
         let server = kafka::Server {
             store: &system.store,
@@ -179,6 +169,25 @@ async fn open(
     system.refuse_altered(directory).await?;
     system.note_last_moment().await?;
     Ok(system)
+}
+
+/// Makes what records the acts of operators.
+fn administration(
+    directory: &DataDirectory,
+    system: &System,
+    tokens: &Arc<dyn ServiceTokens>,
+    clock: &Clock,
+    node: &str,
+) -> Administration {
+    Administration {
+        app: system.app.clone(),
+        tokens: tokens.clone(),
+        keys: system.keys.clone(),
+        identities: Arc::new(RandomIdentities),
+        directory: directory.clone(),
+        clock: clock.clone(),
+        node: node.to_owned(),
+    }
 }
 
 /// Makes what sends events to webhooks.
@@ -398,6 +407,13 @@ struct Background {
 }
 
 impl Background {
+    /// Keeps a clock right, if there is one to keep.
+    fn keep(&mut self, clock: Option<SharedClock>) {
+        if let Some(clock) = clock {
+            self.tasks.spawn(clock.keep());
+        }
+    }
+
     /// Waits for mails that are being sent, so that none is sent again at the next start.
     async fn stop(mut self) {
         self.stop_leading.send_replace(true);

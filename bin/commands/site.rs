@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::known::{Known, Rows};
 use super::show::{address, fields, moment, table};
 use crate::cli::{DataDirectory, ListSites, SiteCommand, WhichSite};
-use crate::output::{Reader, line};
+use crate::output::{Reader, columns, line};
 
 /// The most terminals of one site that are listed.
 const MOST_TERMINALS: usize = 10_000;
@@ -44,7 +44,7 @@ async fn list(known: &Known, which: &ListSites) -> anyhow::Result<()> {
         ]);
     }
     if !which.how.json {
-        line(&rows);
+        columns(&rows);
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::known::{Known, Rows};
 use super::show::{fields, moment, moment_or_dash, table};
 use crate::cli::{DataDirectory, ListTakeOvers, TakeOverCommand, WhichTakeOver};
 use crate::clock;
-use crate::output::{Reader, line};
+use crate::output::{Reader, columns, line};
 
 pub(crate) async fn run(directory: &DataDirectory, command: TakeOverCommand) -> anyhow::Result<()> {
     let known = Known::open::<TakeOverRow>(directory).await?;
@@ -49,7 +49,7 @@ async fn list(known: &Known, which: &ListTakeOvers) -> anyhow::Result<()> {
         ]);
     }
     if !which.how.json {
-        line(&rows);
+        columns(&rows);
     }
     Ok(())
 }

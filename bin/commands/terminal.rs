@@ -24,7 +24,7 @@ use crate::cli::{
 };
 use crate::config::Config;
 use crate::exit_codes::REFUSED_LINES;
-use crate::output::{line, outcome};
+use crate::output::{columns, line, outcome, result};
 use crate::settings;
 use crate::system::{Parts, System};
 
@@ -141,10 +141,10 @@ async fn release(
         system.close().await?;
         released?;
     }
-    outcome(format_args!(
-        "Terminal {} is released. Another order can name its serial number.",
-        which.terminal
-    ));
+    result(
+        format_args!("Terminal {} is released. Another order can name its serial number.", which.terminal),
+        &json!({ "terminal": which.terminal, "released": true }),
+    );
     Ok(())
 }
 
@@ -186,7 +186,7 @@ fn read(import: &ImportTerminals) -> anyhow::Result<Vec<u8>> {
 
 fn report(body: &Value, output: Output) {
     if output == Output::Json {
-        return outcome(body);
+        return result(body, body);
     }
     let text = |value: &Value, name: &str| match value.get(name) {
         Some(Value::String(text)) => text.clone(),
@@ -199,7 +199,7 @@ fn report(body: &Value, output: Output) {
         let cells = ["line", "terminal_id", "serial", "from_site_id", "to_site_id"];
         rows.add_row(cells.map(|name| text(step, name)));
     }
-    line(&rows);
+    columns(&rows);
     let dry = body.get("dry_run").and_then(Value::as_bool).unwrap_or_default();
     let verb = if dry { "would move (nothing was changed)" } else { "moved" };
     outcome(format_args!("{} {verb}, {} are already at their site", moves.len(), text(body, "unchanged")));
@@ -207,7 +207,7 @@ fn report(body: &Value, output: Output) {
 
 fn faults(answer: &Answer, output: Output) {
     if output == Output::Json {
-        return outcome(&answer.body);
+        return result(&answer.body, &answer.body);
     }
     outcome("nothing was changed:");
     for fault in answer.body.get("errors").and_then(Value::as_array).into_iter().flatten() {

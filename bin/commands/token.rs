@@ -11,7 +11,7 @@ use super::show::{moment, moment_or_dash, table};
 use crate::adapters;
 use crate::cli::{CreateToken, DataDirectory, Output, RotateToken, TokenCommand};
 use crate::clock;
-use crate::output::{Reader, line, note, outcome, secret};
+use crate::output::{Reader, columns, line, note, result, secret};
 
 /// The number of days for which a person's token is valid: by default, and at most. They are limited because
 /// staff change.
@@ -40,9 +40,12 @@ pub(crate) async fn run(directory: &DataDirectory, command: TokenCommand) -> any
         TokenCommand::Rotate(which) => rotate(tokens.as_ref(), &which).await,
         TokenCommand::Revoke { id } => match tokens.revoke(&id, clock::now()).await? {
             true => {
-                outcome(format_args!(
-                    "{id} is revoked: it is no longer accepted, and event streams that were opened with it are closed"
-                ));
+                result(
+                    format_args!(
+                        "{id} is revoked: it is no longer accepted, and event streams that were opened with it are closed"
+                    ),
+                    &json!({ "id": id, "revoked": true }),
+                );
                 Ok(())
             }
             false => bail!("no valid token has the id {id}: `loquet token list` shows them"),
@@ -119,7 +122,7 @@ async fn list(tokens: &dyn ServiceTokens, output: Output) -> anyhow::Result<()> 
         ]);
     }
     if output == Output::Text {
-        line(&rows);
+        columns(&rows);
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::adapters;
 use crate::cli::{AddWebhook, DataDirectory, Output, RotateWebhook, WebhookCommand};
 use crate::clock;
 use crate::config::Config;
-use crate::output::{Reader, agreed, line, outcome, secret};
+use crate::output::{Reader, agreed, columns, line, result, secret};
 use crate::settings;
 use crate::system::System;
 
@@ -37,7 +37,10 @@ pub(crate) async fn run(
         WebhookCommand::Retry { id } => {
             let count = webhooks.retry(known(webhooks, id).await?.id, clock::now()).await?;
             webhooks.stop(id, None).await?;
-            outcome(format_args!("the webhook goes on; deliveries that are sent again now: {count}"));
+            result(
+                format_args!("the webhook goes on; deliveries that are sent again now: {count}"),
+                &json!({ "webhook_id": id, "retried": count }),
+            );
             Ok(())
         }
         WebhookCommand::SetPosition { id, position } => {
@@ -50,7 +53,10 @@ pub(crate) async fn run(
             let event_id = event_id_at(store.as_ref(), position).await?;
             let to = LogPoint { position, event_id };
             webhooks.set_position(known(webhooks, id).await?.id, None, to).await?;
-            outcome(format_args!("events after position {position} are sent next"));
+            result(
+                format_args!("events after position {position} are sent next"),
+                &json!({ "webhook_id": id, "position": position }),
+            );
             Ok(())
         }
         WebhookCommand::Remove { id, yes } => {
@@ -58,7 +64,7 @@ pub(crate) async fn run(
             if !webhooks.remove(id).await? {
                 bail!("there is no webhook {id}");
             }
-            outcome(format_args!("{id} is removed"));
+            result(format_args!("{id} is removed"), &json!({ "webhook_id": id, "removed": true }));
             Ok(())
         }
     }
@@ -72,10 +78,6 @@ async fn add(
 ) -> anyhow::Result<()> {
     let guard = settings::guard(config).context("the configuration is not valid")?;
     let url = guard.check(&what.url)?;
-    let known: Vec<_> = loquet_public_events::types().map(|known| known.name).collect();
-    if let Some(unknown) = what.types.iter().find(|name| !known.contains(&name.as_str())) {
-        bail!("there is no type of event '{unknown}': `loquet schema` prints all types");
-    }
     let system = System::open_to_read(directory).await?;
     let head = system.store.head().await?;
     let position = what.after.map_or(head, Position);
@@ -160,7 +162,7 @@ async fn list(directory: &DataDirectory, webhooks: &dyn Webhooks, output: Output
         ]);
     }
     if output == Output::Text {
-        line(&rows);
+        columns(&rows);
     }
     Ok(())
 }
@@ -186,7 +188,7 @@ async fn failing(webhooks: &dyn Webhooks, id: Uuid, output: Output) -> anyhow::R
         ]);
     }
     if output == Output::Text {
-        line(&rows);
+        columns(&rows);
     }
     Ok(())
 }

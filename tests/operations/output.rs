@@ -792,3 +792,37 @@ async fn a_server_goes_on_serving_wherever_its_outputs_lead() {
         assert!(!is_read || errors.contains(told), "with {outputs:?}: {errors}");
     }
 }
+
+/// Standard output is one JSON value for each result, and nothing else. Remarks go to standard error.
+#[test]
+fn commands_that_do_something_print_their_result_as_json_when_asked() {
+    let world = World::new();
+    let World { account, terminal, mail, token, webhook, backup, .. } = &world;
+    let beside = format!("{}/beside", world.data.parent().unwrap().display());
+    let ways = [
+        ("config check --dev", "valid"),
+        (&*format!("backup {beside}"), "position"),
+        (&*format!("restore {backup} --check"), "taken_at"),
+        ("keys prepare", "server_key_file"),
+        ("keys rotate", "generation"),
+        ("projections rebuild accounts", "views"),
+        ("projections verify accounts sites", "equal"),
+        (&*format!("terminal release {terminal} --cause returned --reason asked"), "released"),
+        (&*format!("mail retry {mail}"), "retried"),
+        (&*format!("webhook set-position {webhook} 1"), "position"),
+        (&*format!("webhook retry {webhook}"), "retried"),
+        (&*format!("webhook remove {webhook} --yes"), "removed"),
+        (&*format!("token revoke {token}"), "revoked"),
+        (&*format!("account erase {account} --reason asked --yes"), "erased"),
+    ];
+    for (way, field) in ways {
+        let mut arguments: Vec<&str> = way.split(' ').collect();
+        arguments.push("--json");
+        let out = said(&world.data, &arguments);
+        let values: Vec<Value> = out
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{way}: {e}: {out}")))
+            .collect();
+        assert!(!values.is_empty() && values.iter().all(|value| !value[field].is_null()), "{way}: {out}");
+    }
+}

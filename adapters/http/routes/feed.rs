@@ -64,7 +64,7 @@ pub(crate) struct FeedFilter {
     /// public types, such as `loquet.account.locked.v1`.
     r#type: Option<String>,
     /// Only events of streams of this category: `account`, `email`, `company`, `order`, `terminals`, `serial`,
-    /// `access`, `receipt`, `logo` or `takeover`.
+    /// `access`, `receipt`, `logo`, `takeover` or `administration`.
     category: Option<String>,
     /// The maximum number of items: 1 to 200. Default: 50.
     limit: Option<u32>,
