@@ -16,6 +16,7 @@ mod mode;
 mod output;
 mod owners;
 mod plain_log;
+mod proof;
 mod protections;
 mod settings;
 mod system;
@@ -150,6 +151,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
             Command::Mail(command) => done(commands::mail::run(&directory, command).await),
             Command::Find(sought) => done(commands::find::run(&directory, sought).await),
             Command::Diagnose(whose) => done(commands::diagnose::run(&directory, config, whose).await),
+            Command::Audit(command) => commands::audit::run(&directory, command).await,
             Command::Webhook(command) => done(commands::webhook::run(&directory, &config, command).await),
             Command::Token(command) => done(commands::token::run(&directory, command).await),
             Command::Keys(KeysCommand::Create) => done(commands::keys::create(&directory)),

@@ -64,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) contract: Contract,
     /// How far read models of a server that is ready may be behind the log, in positions.
     pub(crate) max_lag: u64,
+    /// How often a checkpoint of the log is signed.
+    pub(crate) proof_every: Duration,
     /// Where webhooks may lead.
     pub(crate) guard: Guard,
     /// `None` if no broker is configured.
@@ -205,6 +207,7 @@ impl Settings {
             metrics_listen: config.parsed("metrics.listen"),
             contract: contract?,
             max_lag: max_lag(config)?,
+            proof_every: config.duration("proof.every")?,
             guard: guard(config)?,
             kafka,
         })

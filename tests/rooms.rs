@@ -50,6 +50,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("metrics", &["domain", "projections"]),
     ("memory", &["domain", "projections", "files", "subscription"]),
     ("crypto", &["domain", "files"]),
+    ("proof", &["domain"]),
     ("credentials", &["domain", "metrics"]),
     ("mail", &["domain", "projections", "http-ports"]),
     ("sqlite", &["domain", "projections", "crypto", "files", "http-ports", "metrics", "subscription"]),

@@ -6,6 +6,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 /// The words of the commands whose result is printed as JSON with `--json`.
 const COMMANDS: &[&str] = &[
     "account erase",
+    "audit check-proof",
+    "audit checkpoint",
+    "audit key",
+    "audit verify",
     "backup",
     "company erase",
     "config check",

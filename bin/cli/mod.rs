@@ -7,6 +7,7 @@ use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
 use crate::config;
 use crate::engine::Engine;
 
+mod audit;
 mod companies;
 mod downstream;
 mod examples;
@@ -14,6 +15,7 @@ pub(crate) mod json_results;
 mod output;
 mod words;
 
+pub(crate) use audit::{AuditCommand, CheckProof, VerifyLog};
 pub(crate) use companies::{
     AskPermission, CompanyCommand, EraseCompany, ImportTerminals, ListCompanies, ListSites, ListTakeOvers,
     PermissionCommand, ReleaseTerminal, SiteCommand, TakeOverCommand, TerminalCommand, WhichCompany,
@@ -125,6 +127,9 @@ pub(crate) enum Command {
     /// Create or rotate the server key.
     #[command(subcommand, visible_alias = "key")]
     Keys(KeysCommand),
+    /// Prove what the log says, and verify it.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Make a consistent copy of the data. The server may be running.
     Backup(Backup),
     /// Check a backup and copy it into a data directory. The directory must not contain data of a server, except the

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod account;
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod company;
 pub(crate) mod config;
@@ -28,7 +29,7 @@ pub(crate) mod projections;
 pub(crate) mod publish;
 mod remote;
 pub(crate) mod serve;
-mod show;
+pub(crate) mod show;
 pub(crate) mod site;
 pub(crate) mod takeover;
 pub(crate) mod terminal;

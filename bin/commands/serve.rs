@@ -45,6 +45,7 @@ use crate::config::Config;
 use crate::kafka;
 use crate::mode::Mode;
 use crate::output::greeting;
+use crate::proof::Proof;
 use crate::settings::{Settings, read_secret};
 use crate::system::{Parts, System, VERSION};
 
@@ -62,12 +63,12 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let Mail { mailer, dev_mails } = adapters::mail(directory, &settings, &clock)?;
     // The port is bound before the log is opened. If the port is in use, the log stays untouched.
     let listener = bind(settings.listen, "LOQUET_HTTP_LISTEN").await?;
-    let monitoring = match settings.metrics_listen {
-        Some(address) => Some(bind(address, "LOQUET_METRICS_LISTEN").await?),
-        None => None,
-    };
+    let monitoring = bind_monitoring(&settings).await?;
     let metrics = Arc::new(Metrics::new(VERSION, &settings.node));
     let system = open(directory, &settings, &metrics).await?;
+    let status = Status::default();
+    let proof =
+        Proof::open(directory, &settings, system.store.clone(), clock.clone(), status.clone()).await?;
     let clock = clock::noted_by(system.app.clone(), clock);
     let started = Instant::now();
     let refusal_step = loquet_http::refusal_step(system.app.time_a_hash(|| started.elapsed()).await?);
@@ -79,7 +80,6 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let journal = reactions.journal.clone();
     let rows = adapters::read_models(directory, Access::Write)?;
     let answers = adapters::answers(directory, system.keys.as_ref()).await?;
-    let status = Status::default();
     let contract = Arc::new(settings.contract.clone());
     let webhooks = adapters::webhooks(directory).await?;
     let webhooks = webhook_sender(webhooks, &system, &settings, &contract, &status, &metrics, &clock);
@@ -105,6 +105,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         kafka::start(kafka, server)
     });
     let keeping = tokio::spawn(system.keep_activity());
+    let proof = proof.start();
     let listening = listener.local_addr()?;
     let dev_hosts = (mode == Mode::Development).then(|| DevHosts::of(listening, &settings.public_url));
     let api = Arc::new(Api {
@@ -147,6 +148,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         kafka.stop().await;
     }
     keeping.abort();
+    proof.stop().await;
     system.close().await?;
     ended
 }
@@ -218,6 +220,14 @@ fn webhook_sender(
 async fn bind(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.with_context(|| format!("can't listen on {address}: choose another address with {variable}"))
+}
+
+/// Binds the address of /metrics, if it has one of its own.
+async fn bind_monitoring(settings: &Settings) -> anyhow::Result<Option<TcpListener>> {
+    match settings.metrics_listen {
+        Some(address) => bind(address, "LOQUET_METRICS_LISTEN").await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Serves until a signal stops it, or until a background task ends unexpectedly.

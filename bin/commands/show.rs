@@ -46,7 +46,7 @@ fn text_of(value: &Value) -> String {
 }
 
 /// Returns the path of a file, escaped for display.
-pub(super) fn place_of(path: &Path) -> String {
+pub(crate) fn place_of(path: &Path) -> String {
     visible(&path.display().to_string()).into_owned()
 }
 

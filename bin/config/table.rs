@@ -655,6 +655,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "10.1.0.0/16",
         "Networks of your own to which webhooks may lead, also over http. Without this setting, events are sent over https to public addresses only",
     ),
+    setting(
+        "proof.every",
+        Kind::Duration("10s", "1d"),
+        "5m",
+        "How often a checkpoint of the log is signed, if there are new events",
+    ),
     setting("log.format", Kind::Choice(&["text", "json"]), "text", "The format of the program's own log"),
     setting("log.filter", Kind::Filter, "info", "The levels of the program's own log that are written"),
     unset(

@@ -7,4 +7,5 @@ mod observability;
 mod operations;
 mod output;
 mod owners;
+mod proof;
 mod tools;

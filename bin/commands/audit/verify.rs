@@ -1,0 +1,58 @@
+//! `loquet audit verify`.
+
+use std::process::ExitCode;
+
+use anyhow::ensure;
+use loquet_proof::tree_files::TreeReader;
+use loquet_proof::verification::{Report, verify};
+use serde_json::json;
+
+use super::proofs::given_key;
+use crate::adapters;
+use crate::cli::{DataDirectory, VerifyLog};
+use crate::commands::show::{place_of, progress};
+use crate::output::{note, result};
+use crate::proof::{ProofFiles, read_checkpoints};
+
+/// Compares the log with its checkpoints. Fails if something does not fit.
+pub(super) async fn run(directory: &DataDirectory, what: &VerifyLog) -> anyhow::Result<ExitCode> {
+    let files = ProofFiles::of(directory);
+    let key = match &what.public_key {
+        Some(given) => given_key(given)?,
+        None => {
+            note("the public key in the data directory is used; --public-key takes one that you kept apart");
+            files.verifier()?
+        }
+    };
+    let path = what.checkpoints.clone().unwrap_or_else(|| files.checkpoints());
+    let kept = read_checkpoints(&path)?;
+    ensure!(!kept.is_empty(), "there are no checkpoints in {}", place_of(&path));
+    let tree = TreeReader::open(&files.folder)?;
+    let store = adapters::log_to_read(directory).await?;
+    let bar = progress(store.head().await?.0, "events compared")?;
+    let report =
+        verify(store.as_ref(), Some(&tree), &kept, &key, |position| bar.set_position(position.0)).await?;
+    bar.finish_and_clear();
+    show(&report);
+    Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn show(report: &Report) {
+    let Report { events, head, checkpoints, covered, findings, more } = report;
+    let mut lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    if *more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    let later = events.saturating_sub(*covered);
+    lines.push(match report.holds() {
+        true => format!(
+            "The log is the one that was signed: {covered} events, {checkpoints} checkpoints. {later} later events are not signed yet."
+        ),
+        false => format!("THE LOG IS NOT THE ONE THAT WAS SIGNED: {events} events were compared with {checkpoints} checkpoints."),
+    });
+    let value = json!({
+        "holds": report.holds(), "events": events, "position": head, "checkpoints": checkpoints, "covered": covered,
+        "findings": findings.iter().map(ToString::to_string).collect::<Vec<_>>(), "more": more,
+    });
+    result(lines.join("\n"), &value);
+}

@@ -1,0 +1,305 @@
+//! The proof of the log: what was changed is found and named, by the program and by a script that has none of its code.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use loquet_tests::server::{Server, binary, order};
+use rusqlite::Connection;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const PASSWORD: &str = "Boulange7!";
+
+/// A stopped server's data with some history, and what an auditor kept of it elsewhere.
+struct Evidence {
+    folder: TempDir,
+    public_key: String,
+}
+
+impl Evidence {
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("var")
+    }
+
+    fn kept(&self) -> PathBuf {
+        self.folder.path().join("kept.jsonl")
+    }
+
+    fn loquet(&self, arguments: &[&str]) -> (bool, String) {
+        let output = Command::new(binary())
+            .env_clear()
+            .arg("--data-dir")
+            .arg(self.data())
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    }
+
+    /// What the program and the script say of the log: that everything fits, or what does not.
+    fn verify(&self) -> [(bool, String); 2] {
+        let checkpoints = self.kept();
+        let arguments = ["audit", "verify", "--public-key", &self.public_key, "--checkpoints"];
+        let ours = self.loquet(&[&arguments[..], &[checkpoints.to_str().unwrap()]].concat());
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/verify_log.py");
+        let output = Command::new("python3")
+            .arg(script)
+            .arg(&self.public_key)
+            .arg(self.data().join("log.db"))
+            .arg(checkpoints)
+            .arg(self.data().join("proof/level-0"))
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        [ours, (output.status.success(), String::from_utf8(text).unwrap())]
+    }
+
+    fn sql(&self, script: &str) {
+        let connection = Connection::open(self.data().join("log.db")).unwrap();
+        connection.execute_batch(script).unwrap_or_else(|error| panic!("{script}: {error}"));
+    }
+
+    /// The same evidence again, for the next one who changes something.
+    fn copy(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let copied =
+            Command::new("cp").arg("-a").arg(self.data()).arg(self.kept()).arg(folder.path()).status();
+        assert!(copied.unwrap().success());
+        Self { folder, public_key: self.public_key.clone() }
+    }
+}
+
+/// Runs a server, and stops it twice: each time it signs a checkpoint.
+async fn evidence() -> Evidence {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::over(folder.path().join("var"), &[]).await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    server.restart_with(&[]).await;
+    for _ in 0..8 {
+        server.login("marie@example.be", "Wrong1!!").await;
+    }
+    server.service_post("/v1/orders", order(2, 2, "jan@example.be")).await.expect(201);
+    server.stop();
+    let data = folder.path().join("var");
+    std::fs::copy(data.join("proof/checkpoints.jsonl"), folder.path().join("kept.jsonl")).unwrap();
+    let public_key = std::fs::read_to_string(data.join("proof/public.key")).unwrap().trim().to_owned();
+    let evidence = Evidence { folder, public_key };
+    // The write-ahead log is copied into the file, so that the file alone can be changed.
+    evidence.sql("PRAGMA wal_checkpoint(TRUNCATE);");
+    evidence
+}
+
+fn events(evidence: &Evidence) -> u64 {
+    let log = Connection::open(evidence.data().join("log.db")).unwrap();
+    log.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap()
+}
+
+/// A change of the evidence, and words of what both verifiers say then.
+type Tampering = (&'static str, Box<dyn Fn(&Evidence)>, [&'static str; 2]);
+
+/// What somebody with the machine in their hands would try.
+fn tamperings() -> Vec<Tampering> {
+    let sql = |name, script: &'static str, found| -> Tampering {
+        (name, Box::new(move |evidence: &Evidence| evidence.sql(script)), found)
+    };
+    let altered = ["altered", "altered"];
+    vec![
+        sql(
+            "a count of wrong guesses",
+            "UPDATE events SET data = replace(data, '\"failures\":7', '\"failures\":1') WHERE name = 'login-failed'",
+            altered,
+        ),
+        sql(
+            "one digit of a moment",
+            "UPDATE events SET metadata = replace(metadata, '\"at\":\"20', '\"at\":\"21') WHERE position = 5",
+            altered,
+        ),
+        sql(
+            "one bit of an encrypted part",
+            "UPDATE events SET sealed = CAST(substr(sealed, 1, length(sealed) - 1) || x'00' AS BLOB)
+                WHERE position = (SELECT min(position) FROM events WHERE sealed IS NOT NULL)",
+            altered,
+        ),
+        sql("the account of an event", "UPDATE events SET subject = zeroblob(16) WHERE position = 9", altered),
+        sql("the name of an event", "UPDATE events SET name = 'login-succeeded' WHERE name = 'login-failed'", altered),
+        sql(
+            "a row is deleted, and the later ones are renumbered",
+            "DELETE FROM events WHERE position = 6; UPDATE events SET position = position - 1 WHERE position > 6;",
+            ["was recorded at position", "was recorded at position"],
+        ),
+        sql(
+            "a row is inserted, and the later ones are renumbered",
+            "UPDATE events SET position = -position - 1 WHERE position > 6;
+             UPDATE events SET position = -position WHERE position < 0;
+             INSERT INTO events SELECT 7, stream, revision, previous, zeroblob(16), name, version, data, metadata, subject,
+                sealed FROM events WHERE position = 6;",
+            ["was recorded at position", "was recorded at position"],
+        ),
+        sql(
+            "two rows are swapped",
+            "UPDATE events SET position = -1 WHERE position = 5; UPDATE events SET position = 5 WHERE position = 8;
+             UPDATE events SET position = 8 WHERE position = -1;",
+            ["was recorded at position", "was recorded at position"],
+        ),
+        sql(
+            "the end is cut off",
+            "DELETE FROM events WHERE position > (SELECT max(position) - 3 FROM events)",
+            ["removed from its end", "removed from its end"],
+        ),
+        sql(
+            "the end is cut off, and other events follow",
+            "CREATE TEMP TABLE other AS SELECT * FROM events WHERE position > (SELECT max(position) - 3 FROM events);
+             UPDATE other SET event_id = zeroblob(16);
+             DELETE FROM events WHERE position IN (SELECT position FROM other);
+             INSERT INTO events SELECT * FROM other;",
+            altered,
+        ),
+        (
+            "a checkpoint is forged with another key",
+            Box::new(|evidence| {
+                let kept = std::fs::read_to_string(evidence.kept()).unwrap();
+                let last = kept.lines().last().unwrap();
+                let mut forged: Value = serde_json::from_str(last).unwrap();
+                let note = forged["note"].as_str().unwrap();
+                let (text, _) = note.rsplit_once("\n\n").unwrap();
+                let name = text.lines().next().unwrap();
+                let signer = loquet_proof::note::SignerKey::new(name, &[7; 32]).unwrap();
+                forged["note"] = signer.sign(&format!("{text}\n")).into();
+                std::fs::write(evidence.kept(), kept.replace(last, &forged.to_string())).unwrap();
+            }),
+            ["has no signature", "not signed by the key"],
+        ),
+        (
+            "a checkpoint says another size",
+            Box::new(|evidence| {
+                let kept = std::fs::read_to_string(evidence.kept()).unwrap();
+                let size = events(evidence);
+                std::fs::write(evidence.kept(), kept.replace(&format!("\\n{size}\\n"), &format!("\\n{}\\n", size - 1)))
+                    .unwrap();
+            }),
+            ["the signature of", "not signed by the key"],
+        ),
+        (
+            "the event and the tree beside the log",
+            Box::new(|evidence| {
+                evidence.sql("UPDATE events SET name = 'login-succeeded' WHERE name = 'login-failed'");
+                let path = evidence.data().join("proof/level-0");
+                let mut leaves = std::fs::read(&path).unwrap();
+                leaves[32 * 12] ^= 1;
+                leaves[0] ^= 1;
+                std::fs::write(path, leaves).unwrap();
+            }),
+            ["at least one was", "at least one was"],
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn whatever_is_changed_in_a_log_is_found_and_named_by_two_verifiers_and_no_server_starts_on_it() {
+    let whole = evidence().await;
+    for (is_well, said) in whole.verify() {
+        assert!(is_well && said.contains("The log is the one that was signed"), "{said}");
+    }
+    for (name, change, found) in tamperings() {
+        let changed = whole.copy();
+        change(&changed);
+        for ((is_well, said), found) in changed.verify().into_iter().zip(found) {
+            assert!(!is_well && said.contains(found), "{name}: {said}");
+        }
+    }
+}
+
+/// The program looks at the end of the log and at the tree when it starts. It says what to do.
+#[tokio::test]
+async fn a_server_does_not_start_on_a_log_that_contradicts_its_last_checkpoint() {
+    let whole = evidence().await;
+    for script in [
+        "UPDATE events SET metadata = replace(metadata, '\"node\":\"', '\"node\":\"other-')
+            WHERE position = (SELECT max(position) FROM events)",
+        "DELETE FROM events WHERE position > (SELECT max(position) - 2 FROM events)",
+        "UPDATE events SET data = replace(data, '\"failures\":7', '\"failures\":1') WHERE name = 'login-failed'",
+    ] {
+        let changed = whole.copy();
+        changed.sql(script);
+        let (started, said) = changed.loquet(&["serve", "--dev", "--listen", "127.0.0.1:0"]);
+        assert!(!started && said.contains("loquet audit verify"), "{script}: {said}");
+    }
+    // The tree itself follows from the log. If it is lost or damaged, it is built again.
+    let damaged = whole.copy();
+    std::fs::write(damaged.data().join("proof/level-0"), "").unwrap();
+    let mut server = Server::over(damaged.data(), &[]).await;
+    server.login("marie@example.be", "Wrong1!!").await;
+    server.stop();
+    let (is_well, said) = damaged.loquet(&["audit", "verify"]);
+    assert!(is_well, "{said}");
+}
+
+#[tokio::test]
+async fn a_proof_that_an_event_is_in_the_log_is_checked_without_the_log() {
+    let whole = evidence().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("event.tlog-proof");
+    let path = file.to_str().unwrap();
+    for position in 1..=events(&whole) {
+        let (is_well, proof) = whole.loquet(&["audit", "prove", &position.to_string()]);
+        assert!(is_well && proof.starts_with("c2sp.org/tlog-proof@v1\n"), "{proof}");
+        std::fs::write(&file, &proof).unwrap();
+        // On a machine without the data.
+        let output = Command::new(binary())
+            .env_clear()
+            .arg("--data-dir")
+            .arg(elsewhere.path().join("nothing"))
+            .args(["audit", "check-proof", path, "--public-key", &whole.public_key, "--json"])
+            .output()
+            .unwrap();
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&said["included"], &said["event"]["position"]), (&true.into(), &position.into()));
+    }
+    let sizes: Vec<u64> = std::fs::read_to_string(whole.kept())
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let kept: Value = serde_json::from_str(line).unwrap();
+            kept["note"].as_str().unwrap().lines().nth(1).unwrap().parse().unwrap()
+        })
+        .collect();
+    let (first, last) = (sizes[0].to_string(), sizes[sizes.len() - 1].to_string());
+    assert_ne!(first, last);
+    let (is_well, said) = whole.loquet(&["audit", "consistency", &first, &last]);
+    assert!(is_well && said.contains("\"proof\""), "{said}");
+    let (is_well, said) = whole.loquet(&["audit", "consistency", "1", &last]);
+    assert!(!is_well && said.contains("there is no checkpoint of 1 events"), "{said}");
+}
+
+/// Law 6: an erasure deletes a key and changes no event, so that every proof still holds.
+#[tokio::test]
+async fn after_an_erasure_the_log_verifies_and_old_checkpoints_hold() {
+    let whole = evidence().await;
+    let mut server = Server::over(whole.data(), &[]).await;
+    let begun = Instant::now();
+    // The lockout of before ends by support.
+    let erased = loop {
+        let erased = Command::new(binary())
+            .env_clear()
+            .arg("--data-dir")
+            .arg(whole.data())
+            .args(["account", "erase", "jan@example.be", "--reason", "asked", "--yes", "--url", &server.url])
+            .arg("--token-file")
+            .arg(whole.data().join("dev-token"))
+            .output()
+            .unwrap();
+        if erased.status.success() || begun.elapsed() > Duration::from_secs(20) {
+            break erased;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    assert!(erased.status.success(), "{}", String::from_utf8_lossy(&erased.stderr));
+    server.stop();
+    for (is_well, said) in whole.verify() {
+        assert!(is_well, "the checkpoints from before: {said}");
+    }
+    let (is_well, said) = whole.loquet(&["audit", "verify"]);
+    assert!(is_well && said.contains("0 later events"), "{said}");
+}
