@@ -203,6 +203,14 @@ impl JsonCodec {
     }
 }
 
+/// Decodes only the unencrypted part of an event, without a key ([`EventCodec::decode_open`]).
+///
+/// # Errors
+/// [`CodecError`] if it can't be read.
+pub fn decode_open(recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError> {
+    parse(recorded, metadata(recorded)?, Erasable::Erased)
+}
+
 fn place_of(recorded: &RecordedEvent) -> String {
     format!("{}@{}", recorded.stream, recorded.revision.0)
 }
@@ -293,7 +301,7 @@ impl EventCodec for JsonCodec {
     }
 
     fn decode_open(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError> {
-        parse(recorded, metadata(recorded)?, Erasable::Erased)
+        decode_open(recorded)
     }
 
     fn hash_word(&self, word: &str) -> String {

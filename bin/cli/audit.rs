@@ -20,6 +20,9 @@ pub(crate) enum AuditCommand {
     },
     /// Check a proof that an event is in the log, and print the event. Nothing but the public key is trusted.
     CheckProof(CheckProof),
+    /// Judge the history of logins again under other lockout policies, in one pass over the log. Says who would have been
+    /// locked out that was not, and the reverse.
+    WhatIf(WhatIf),
     /// Print a proof that the log at one checkpoint begins with the log at an earlier one (RFC 6962, 2.1.2).
     Consistency {
         /// The number of events of the earlier checkpoint.
@@ -39,6 +42,40 @@ pub(crate) struct VerifyLog {
     /// By default, the checkpoints in the data directory are used.
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoints: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct WhatIf {
+    /// How many wrong guesses in a row begin a lockout. By default, as in the profile.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) attempts: Option<u32>,
+    /// How long a lockout lasts, such as 15m. By default, as in the profile.
+    #[arg(long)]
+    pub(crate) duration: Option<String>,
+    /// The cap on wrong guesses across lockouts, which only a new password or support ends. 0 means none.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) cap: Option<u32>,
+    /// The profile of the policy: default, nist or pci (docs/profiles.md).
+    #[arg(long, value_parser = ["default", "nist", "pci"], default_value = "default")]
+    pub(crate) profile: String,
+    /// Whether a lockout that others cause does not hold for trusted devices.
+    #[arg(long, value_parser = ["on", "off"], default_value = "on")]
+    pub(crate) devices: String,
+    /// A further policy, in the words of the flags: attempts=5,duration=30m,devices=off. Repeatable.
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Vec<String>,
+    /// The first moment that counts, such as 2026-11-01 or 2026-11-01T08:00:00Z. By default, the beginning of the log.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) from: Option<String>,
+    /// The first moment that no longer counts. By default, the end of the log.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) to: Option<String>,
+    /// A file for a chart (SVG).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

@@ -54,6 +54,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("audit prove", &["audit prove 1042"]),
     ("audit check-proof", &["audit check-proof event.tlog-proof --public-key public.key"]),
+    (
+        "audit what-if",
+        &[
+            "audit what-if --attempts 5 --duration 30m --from 2026-11-01 --to 2026-12-01",
+            "audit what-if --profile pci --policy attempts=5,duration=30m --policy devices=off --svg chart.svg",
+        ],
+    ),
     ("audit consistency", &["audit consistency 1000 2000"]),
     ("takeover list", &["takeover list --status open"]),
     ("takeover show", &["takeover show 0198c0de-0000-4000-8000-000000000000"]),

@@ -15,7 +15,7 @@ pub(crate) mod json_results;
 mod output;
 mod words;
 
-pub(crate) use audit::{AuditCommand, CheckProof, VerifyLog};
+pub(crate) use audit::{AuditCommand, CheckProof, VerifyLog, WhatIf};
 pub(crate) use companies::{
     AskPermission, CompanyCommand, EraseCompany, ImportTerminals, ListCompanies, ListSites, ListTakeOvers,
     PermissionCommand, ReleaseTerminal, SiteCommand, TakeOverCommand, TerminalCommand, WhichCompany,

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::output::{self, line};
 
 /// A table without borders, so that other programs can split it into columns.
-pub(super) fn table(head: &[&str]) -> Table {
+pub(crate) fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(TableStyle::new()).set_header(head.to_vec());
     for column in table.column_iter_mut() {
@@ -22,7 +22,7 @@ pub(super) fn table(head: &[&str]) -> Table {
 }
 
 /// Shows a progress bar on a terminal. Shows nothing elsewhere.
-pub(super) fn progress(length: u64, what: &str) -> anyhow::Result<ProgressBar> {
+pub(crate) fn progress(length: u64, what: &str) -> anyhow::Result<ProgressBar> {
     let bar = if output::errors_are_watched() { ProgressBar::new(length) } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("{msg:24} {bar:30} {human_pos}/{human_len} {per_sec} {eta}")?;
     Ok(bar.with_style(style).with_message(what.to_owned()))

@@ -20,6 +20,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 
 pub(crate) use kind::{Kind, duration, networks};
+pub(crate) use profiles::lockout_profile;
 pub(crate) use sample::sample;
 pub(crate) use table::{SETTINGS, Setting, flags, flags_everywhere};
 

@@ -49,3 +49,21 @@ pub(super) const PROFILES: [Profile; 4] = [
         ],
     },
 ];
+
+/// The lockout of a profile: the guesses, the duration and the cap (0 for none). Returns `None` for an unknown profile.
+pub(crate) fn lockout_profile(name: &str) -> Option<(u32, &'static str, u32)> {
+    let own = PROFILES.iter().find(|profile| profile.of == "lockout.profile" && profile.name == name);
+    if own.is_none() && name != "default" {
+        return None;
+    }
+    let value = |key: &str| {
+        let says = own.and_then(|profile| profile.says.iter().find(|(said, _)| *said == key));
+        let default = || super::SETTINGS.iter().find(|setting| setting.key == key)?.default;
+        says.map(|(_, value)| *value).or_else(default)
+    };
+    Some((
+        value("lockout.attempts")?.parse().ok()?,
+        value("lockout.duration")?,
+        value("lockout.cap")?.parse().ok()?,
+    ))
+}

@@ -26,6 +26,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod trust;
+pub mod what_if;
 
 pub use activation::{ActivationMails, Asker, again_at};
 pub use command::{

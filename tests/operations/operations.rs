@@ -1249,7 +1249,8 @@ fn as_the_version_before(folder: &Path) {
     script(
         "tokens.db",
         "ALTER TABLE tokens DROP COLUMN last_used_at; ALTER TABLE tokens DROP COLUMN revoked_at;
-         ALTER TABLE tokens DROP COLUMN family; ALTER TABLE tokens DROP COLUMN role;",
+         ALTER TABLE tokens DROP COLUMN family; ALTER TABLE tokens DROP COLUMN role;
+         ALTER TABLE tokens DROP COLUMN created_by; ALTER TABLE tokens DROP COLUMN revoked_by;",
     );
     script(
         "reactions.db",

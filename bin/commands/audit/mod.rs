@@ -1,7 +1,9 @@
 //! `loquet audit`.
 
+mod moments;
 mod proofs;
 mod verify;
+mod what_if;
 
 use std::process::ExitCode;
 
@@ -13,6 +15,7 @@ pub(crate) async fn run(directory: &DataDirectory, command: AuditCommand) -> any
         AuditCommand::Checkpoint => proofs::checkpoint(directory)?,
         AuditCommand::Verify(what) => return verify::run(directory, &what).await,
         AuditCommand::Prove { event } => proofs::prove(directory, &event).await?,
+        AuditCommand::WhatIf(what) => what_if::run(directory, &what).await?,
         AuditCommand::CheckProof(what) => proofs::check(&what)?,
         AuditCommand::Consistency { from, to } => proofs::consistency(directory, from, to)?,
     }
