@@ -15,6 +15,7 @@ mod kafka;
 mod mode;
 mod output;
 mod owners;
+mod past;
 mod plain_log;
 mod proof;
 mod protections;

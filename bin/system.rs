@@ -24,6 +24,7 @@ use loquet_metrics::{MeasuredStore, Metrics};
 
 use crate::adapters::{self, Access, Close, Log, Memory, MemoryFiles};
 use crate::cli::DataDirectory;
+use crate::past::PastSystems;
 
 /// The number of accounts whose states are cached. As many address claims are cached too.
 const CACHED_STATES: usize = 100_000;
@@ -42,6 +43,9 @@ pub(crate) struct System {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) codec: Arc<JsonCodec>,
     pub(crate) keys: Arc<dyn AccountKeys>,
+    /// What the use cases were made of.
+    ports: Ports,
+    policies: Policies,
     close: Close,
     files: Option<MemoryFiles>,
     clock_file: PathBuf,
@@ -131,12 +135,22 @@ impl System {
             takeovers: Arc::new(MemoryStateCache::new(CACHED_STATES / 100)),
             administration: Arc::new(MemoryStateCache::new(1)),
         };
-        let app = Arc::new(App::new(policies, ports));
+        let app = Arc::new(App::new(policies.clone(), ports.clone()));
         let clock_file = directory.file("clock.json");
         if let Some(kept) = snapshot_file::load::<Option<ClockSnapshot>>(&clock_file) {
             app.clock_history().take_up(kept);
         }
-        Ok(Self { app, store, codec, keys, close, files, clock_file })
+        Ok(Self { app, store, codec, keys, ports, policies, close, files, clock_file })
+    }
+
+    /// What opens the system as it was at earlier positions.
+    pub(crate) fn pasts(&self, directory: &DataDirectory) -> PastSystems {
+        PastSystems {
+            ports: self.ports.clone(),
+            policies: self.policies.clone(),
+            store: self.store.clone(),
+            folder: directory.data_dir.clone(),
+        }
     }
 
     /// Refuses a log if the sealed part of one of the newest events was altered.

@@ -4,6 +4,7 @@
 //! reaction acts on the outside world. Its checkpoint is separate, and a rebuild does not move it.
 #![forbid(unsafe_code)]
 
+pub mod as_of;
 pub mod causes;
 pub mod collation;
 pub mod diagnosis;

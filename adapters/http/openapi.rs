@@ -9,6 +9,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::past;
 use crate::state::Api;
 
 #[derive(OpenApi)]
@@ -163,6 +164,9 @@ const WITHOUT_KEY: [&str; 6] = [
     "/v1/accounts/{account_id}/second-step/removal",
 ];
 
+/// The feed of events has positions of its own.
+const FEED: &str = "/v1/events";
+
 fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Value>) {
     let with_body = operation.contains_key("requestBody");
     let parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
@@ -195,6 +199,21 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
             }),
         );
     }
+    let takes_past = method == "get" && with_token && path.starts_with("/v1/") && path != FEED;
+    if takes_past {
+        add_parameter(
+            operation,
+            json!({
+                "name": past::PARAMETER, "in": "query", "required": false,
+                "description": "A moment, a date (its beginning, UTC) or a position of the log: the answer is what the system \
+                    knew then. It takes the token of a program or of the supplier's staff. The answer has the position in \
+                    the header `Loquet-As-Of`. The first query about a moment takes longer, because read models of that \
+                    moment are built.",
+                "schema": { "type": "string", "minLength": 1, "maxLength": 40 },
+                "example": "2026-11-01T08:00:00Z",
+            }),
+        );
+    }
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
     if path.starts_with("/v1/") || path == "/metrics" {
         let mut common = ANY.to_vec();
@@ -211,7 +230,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
             common.push(("409", "A command with this Idempotency-Key is still running"));
             common.push(("422", "The Idempotency-Key was used for another command"));
         }
-        if waits {
+        if waits || takes_past {
             common.push(("409", "The log has not reached the requested position"));
         }
         for (status, when) in common {

@@ -130,6 +130,15 @@ pub fn read_order(json: &[u8], tokens: &dyn Tokens, now: Moment) -> Result<NewOr
     OrderBody::read(json, tokens, now)
 }
 
+/// The routes of callers with a token, without middleware.
+pub(crate) fn queries(api: Arc<Api>) -> Router {
+    let (routes, _) = described().split_for_parts();
+    routes
+        .fallback(problem::no_such_route)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .with_state(api)
+}
+
 /// Returns all routes.
 pub fn router(api: Arc<Api>) -> Router {
     shape::describe_by(openapi);
@@ -137,8 +146,7 @@ pub fn router(api: Arc<Api>) -> Router {
     let anonymous = for_anonymous().layer(limited.clone());
     // Only these routes store answers: an answer to an anonymous caller may contain a session token, and must
     // not be stored.
-    let queries = described().split_for_parts().0.with_state(api.clone());
-    let commands = Commands { api: api.clone(), queries };
+    let commands = Commands { api: api.clone(), queries: queries(api.clone()) };
     let once = middleware::from_fn_with_state(commands, idempotency::once);
     let described = described().layer(once).merge(with_secrets()).merge(anonymous);
     let (described, description) = described.split_for_parts();
@@ -154,7 +162,8 @@ pub fn router(api: Arc<Api>) -> Router {
     if api.dev_mail.is_some() {
         router = router.merge(dev_mail::routes());
     }
-    let around = middleware::from_fn_with_state(api.clone(), every_request::every_request);
+    let around = every_request::Around { api: api.clone(), past: queries };
+    let around = middleware::from_fn_with_state(around, every_request::every_request);
     let router = router.method_not_allowed_fallback(problem::no_such_method).with_state(api);
     let router = match viewer {
         Some(viewer) => router.merge(viewer),

@@ -25,6 +25,7 @@ use crate::dev_hosts::DevHosts;
 use crate::limits::company_mails::CompanyMails;
 use crate::limits::limiter::Limiter;
 use crate::limits::shares::{Followers, UnderWay};
+use crate::past::{OpenPasts, Pasts};
 use crate::pictures::logo::Drawing;
 use crate::readiness_probe::Probe;
 use crate::responses::problem::Problem;
@@ -35,6 +36,7 @@ const MOST_EVENTS_AHEAD: u64 = 1_000_000;
 pub(crate) const READERS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Everything that the handlers use.
+#[derive(Clone)]
 pub struct Api {
     /// The use cases.
     pub app: Arc<App>,
@@ -72,7 +74,7 @@ pub struct Api {
     /// Whether anybody can read the description of the API.
     pub docs: bool,
     /// The result of the last write to the log by the readiness check.
-    pub probe: Probe,
+    pub probe: Arc<Probe>,
     /// The development mails that `/dev/mail` shows. `None` in production.
     pub dev_mail: Option<Arc<dyn DevMails>>,
     /// The host names that a development server answers to. `None` in production, where the proxy checks names.
@@ -86,15 +88,21 @@ pub struct Api {
     /// The proxies that may report a client's address.
     pub trusted_proxies: Vec<IpNet>,
     /// Limits the number of requests.
-    pub limiter: Limiter,
+    pub limiter: Arc<Limiter>,
     /// Limits the activation mails that a company causes.
-    pub company_mails: CompanyMails,
+    pub company_mails: Arc<CompanyMails>,
     /// Limits how many pictures are drawn at once.
     pub drawing: Drawing,
     /// Limits how many programs follow the events at once.
-    pub followers: Followers,
+    pub followers: Arc<Followers>,
     /// Limits the costly requests that a caller has in progress.
-    pub under_way: UnderWay,
+    pub under_way: Arc<UnderWay>,
+    /// Opens the system as it was, for queries about the past. `None` in the past itself.
+    pub pasts: Option<Arc<dyn Pasts>>,
+    /// The pasts that were asked for last.
+    pub open_pasts: OpenPasts,
+    /// The position of the past that this is. `None` for the present.
+    pub as_of: Option<Position>,
     /// Signals that the server stops, so that endless responses end.
     pub stopping: watch::Sender<bool>,
 }

@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use loquet_crypto::account_keys::AccountKeys;
 use loquet_crypto::server_key::KeyFile;
 use loquet_domain::ports::EventStore;
+use loquet_files::suffixed;
 use loquet_http_ports::answers::Answers;
 use loquet_http_ports::service_tokens::ServiceTokens;
 use loquet_memory::anonymous_guesses::MemoryAnonymousGuesses;
@@ -204,6 +205,22 @@ pub(super) fn copy_of_read_models(
     ensure!(views.exists(), "no server has run in {} yet", directory.data_dir.display());
     SqliteReadStore::copy(&views, scratch).context("can't copy views.db")?;
     Ok(Arc::new(SqliteReadStore::open(scratch)?))
+}
+
+/// A file of read models that is deleted with this value.
+pub(crate) struct ScratchFile(PathBuf);
+
+impl Drop for ScratchFile {
+    fn drop(&mut self) {
+        for suffix in ["", "-wal", "-shm"] {
+            drop(std::fs::remove_file(suffixed(&self.0, suffix)));
+        }
+    }
+}
+
+pub(super) fn scratch_read_models(path: &Path) -> anyhow::Result<(Arc<dyn ReadStore>, ScratchFile)> {
+    let file = ScratchFile(path.to_owned());
+    Ok((Arc::new(SqliteReadStore::open(path)?), file))
 }
 
 /// Measures the files of the stores at intervals, and warns if one grows.

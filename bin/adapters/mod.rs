@@ -27,7 +27,7 @@ use crate::clock::{self, SharedClock};
 use crate::engine::Engine;
 use crate::settings::Settings;
 
-pub(crate) use embedded::MemoryFiles;
+pub(crate) use embedded::{MemoryFiles, ScratchFile};
 pub(crate) use rotation::{KeyFileState, Rotation};
 
 /// How a store is opened.
@@ -209,6 +209,11 @@ pub(crate) fn copy_of_read_models(
     scratch: &Path,
 ) -> anyhow::Result<Arc<dyn ReadStore>> {
     embedded::copy_of_read_models(directory, scratch)
+}
+
+/// Opens empty read models in a file for a while. The file is deleted when the second value is dropped.
+pub(crate) fn scratch_read_models(path: &Path) -> anyhow::Result<(Arc<dyn ReadStore>, ScratchFile)> {
+    embedded::scratch_read_models(path)
 }
 
 /// Sends mails. In development, also shows them.

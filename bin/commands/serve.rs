@@ -15,7 +15,7 @@ use loquet_crypto::server_key::ServerKey;
 use loquet_files::{create_private, remove_if_there};
 use loquet_http::Drawing;
 use loquet_http::{
-    Api, CompanyMails, Connections, DevHosts, Followers, Limiter, Probe, UnderWay, metrics_router, router,
+    Api, CompanyMails, Connections, DevHosts, Followers, Limiter, OpenPasts, metrics_router, router,
 };
 use loquet_http_ports::scope::Scope;
 use loquet_http_ports::service_tokens::Grant;
@@ -126,18 +126,21 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         time_zone: settings.time_zone,
         support_contact: settings.support_contact.clone(),
         docs: settings.docs,
-        probe: Probe::default(),
+        probe: Arc::default(),
         dev_mail: dev_mails,
         dev_hosts,
         answers,
         metrics,
         mails: journal,
         trusted_proxies: settings.trusted_proxies.clone(),
-        limiter: Limiter::new(&settings.limits),
-        company_mails: CompanyMails::new(settings.mails_per_company),
+        limiter: Arc::new(Limiter::new(&settings.limits)),
+        company_mails: Arc::new(CompanyMails::new(settings.mails_per_company)),
         drawing: Drawing::on(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
-        followers: Followers::new(settings.limits.event_streams),
-        under_way: UnderWay::default(),
+        followers: Arc::new(Followers::new(settings.limits.event_streams)),
+        under_way: Arc::default(),
+        pasts: Some(Arc::new(system.pasts(directory))),
+        open_pasts: OpenPasts::default(),
+        as_of: None,
         stopping: watch::Sender::new(false),
     });
     greet(directory, &settings, config.text("store.engine").unwrap_or_default(), listening);

@@ -67,6 +67,7 @@ use crate::terminals::{self, Terminals};
 const SIDE_BY_SIDE: usize = 64;
 
 /// The ports that the use cases need.
+#[derive(Clone)]
 #[expect(missing_docs, reason = "each port says what it is")]
 pub struct Ports {
     pub store: Arc<dyn EventStore>,

@@ -3,6 +3,7 @@
 
 mod background_rebuild;
 mod builder;
+mod past_rows;
 mod projection_group;
 mod status;
 mod verify;
@@ -14,6 +15,7 @@ use loquet_domain::ports::{EventCodec, EventStore, Position, ReadError};
 use tokio::task::JoinError;
 
 pub use builder::{BuildFailed, Builder};
+pub use past_rows::PastRows;
 pub use status::{Building, Follower, NotThere, Progress, ServiceState, Status};
 pub use verify::{Verdict, verify};
 

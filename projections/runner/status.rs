@@ -142,6 +142,16 @@ impl Status {
         self.services.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The status of views that are all at one position, and stay there.
+    #[must_use]
+    pub fn at(views: impl IntoIterator<Item = ViewId>, position: Position) -> Self {
+        let status = Self::default();
+        for view in views {
+            status.set(Follower::View(view.name), view.version, position, None);
+        }
+        status
+    }
+
     pub(crate) fn of(&self, who: Follower) -> Progress {
         self.sender(who).borrow().clone()
     }

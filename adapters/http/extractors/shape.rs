@@ -179,7 +179,8 @@ impl Operation {
 }
 
 /// The names and values of a query.
-fn parameters(uri: &Uri) -> Vec<(String, String)> {
+/// The parameters of a query, as names and values.
+pub(crate) fn parameters(uri: &Uri) -> Vec<(String, String)> {
     let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
     pairs.map(|pairs| pairs.0).unwrap_or_default()
 }

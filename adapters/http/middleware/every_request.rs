@@ -14,11 +14,13 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
+use super::as_of;
 use super::buffered_body;
 use super::conditional;
 use super::rate_limits;
 use super::request_identity;
 use crate::extractors::{query, shape};
+use crate::past::Routes;
 use crate::request_parts::REQUEST_ID;
 use crate::responses::localize::Reader;
 use crate::responses::problem::Problem;
@@ -36,7 +38,18 @@ const FIXED: [(HeaderName, &str); 4] = [
 /// How long one request may take. A query's wait and a full queue of hashes fit into it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(crate) async fn every_request(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+/// What the middleware uses: the interface, and the routes over a past.
+#[derive(Clone)]
+pub(crate) struct Around {
+    pub(crate) api: Arc<Api>,
+    pub(crate) past: Routes,
+}
+
+pub(crate) async fn every_request(
+    State(Around { api, past }): State<Around>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let policy = content_policy(request.uri().path());
     let reader = Reader {
         language: localize::language(request.headers()),
@@ -45,7 +58,7 @@ pub(crate) async fn every_request(State(api): State<Arc<Api>>, mut request: Requ
             .then(|| (api.brand.as_str(), localize::root_from(request.uri().path()))),
     };
     let (id, span) = request_identity::identify(&api, &mut request).await;
-    let answered = answered_in_time(&api, request, next).instrument(span).await;
+    let answered = answered_in_time(&api, past, request, next).instrument(span).await;
     let mut response = localize::localize(&reader, id, answered);
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id.header());
@@ -57,8 +70,8 @@ pub(crate) async fn every_request(State(api): State<Arc<Api>>, mut request: Requ
 }
 
 /// Always returns an answer, also after a panic or a timeout.
-async fn answered_in_time(api: &Api, request: Request, next: Next) -> Response {
-    let in_time = tokio::time::timeout(PATIENCE, admitted(api, request, next));
+async fn answered_in_time(api: &Arc<Api>, past: Routes, request: Request, next: Next) -> Response {
+    let in_time = tokio::time::timeout(PATIENCE, admitted(api, past, request, next));
     match AssertUnwindSafe(in_time).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
@@ -94,7 +107,7 @@ fn options(uri: &Uri, response: &Response) -> Option<Response> {
     is_known.then(|| StatusCode::NO_CONTENT.into_response())
 }
 
-async fn admitted(api: &Api, request: Request, next: Next) -> Response {
+async fn admitted(api: &Arc<Api>, past: Routes, request: Request, next: Next) -> Response {
     if !has_one_host(&request) {
         return Problem::new(StatusCode::BAD_REQUEST, "host-invalid").into_response();
     }
@@ -117,7 +130,10 @@ async fn admitted(api: &Api, request: Request, next: Next) -> Response {
         return query::refused(operation.query_faults(&uri)).into_response();
     }
     let response = match buffered_body::buffered(request).await {
-        Ok(request) => request_identity::measure(api, request, next).await,
+        Ok(request) => match as_of::answer(api, past, request).await {
+            Ok(past) => past,
+            Err(request) => request_identity::measure(api, request, next).await,
+        },
         Err(problem) => return problem.into_response(),
     };
     if asks_for_options && let Some(options) = options(&uri, &response) {

@@ -405,7 +405,11 @@ pub(crate) async fn diagnosis(
         app: &api.app,
         store: api.store.as_ref(),
         codec: api.codec.as_ref(),
-        mails: Some(api.mails.as_ref()),
+        // The queue knows the present alone.
+        mails: match api.as_of {
+            None => Some(api.mails.as_ref()),
+            Some(_) => None,
+        },
     };
     let told = diagnose(sources, &email, (api.clock)()).await;
     let told = told.map_err(|why| match why {

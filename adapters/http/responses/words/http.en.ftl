@@ -230,6 +230,7 @@ code-required = Give six digits in `code`, or one of your recovery codes in `rec
 limit-range = A number from 1 to { $most }.
 value-unknown = One of { $known }.
 cursor-invalid = This is not a cursor from this server.
+as-of-invalid = This is neither a position of the log nor a moment, such as 2026-11-01 or 2026-11-01T08:00:00Z.
 parameter-malformed = This does not have the required format.
 json-syntax = This is not JSON from line { $line }, column { $column } on.
 field-missing = This field is required.

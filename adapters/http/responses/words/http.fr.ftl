@@ -230,6 +230,7 @@ code-required = Indiquez six chiffres dans `code`, ou un de vos codes de secours
 limit-range = Un nombre de 1 à { $most }.
 value-unknown = Une valeur parmi { $known }.
 cursor-invalid = Ce curseur ne provient pas de ce serveur.
+as-of-invalid = Ce n'est ni une position du journal ni un instant, comme 2026-11-01 ou 2026-11-01T08:00:00Z.
 parameter-malformed = Ceci n'a pas le format attendu.
 json-syntax = Ceci n'est pas du JSON à partir de la ligne { $line }, colonne { $column }.
 field-missing = Ce champ est obligatoire.

@@ -230,6 +230,7 @@ code-required = Geef zes cijfers in `code`, of een van uw herstelcodes in `recov
 limit-range = Een getal van 1 tot { $most }.
 value-unknown = Een van { $known }.
 cursor-invalid = Deze cursor komt niet van deze server.
+as-of-invalid = Dit is geen positie van het logboek en geen tijdstip, zoals 2026-11-01 of 2026-11-01T08:00:00Z.
 parameter-malformed = Dit heeft niet het vereiste formaat.
 json-syntax = Dit is geen JSON vanaf regel { $line }, kolom { $column }.
 field-missing = Dit veld is verplicht.

@@ -44,7 +44,12 @@ pub(crate) async fn erase(
     let (id, because) = (CompanyId(id), body.check()?);
     api.unused(id).await?;
     let (at, context) = (arrival.at, caller.context(&arrival, because));
-    carry_out(at, async move { api.app.erase_company(&context, id).await }).await
+    carry_out(at, async move {
+        let erased = api.app.erase_company(&context, id).await?;
+        api.open_pasts.close_all();
+        Ok(erased)
+    })
+    .await
 }
 
 impl Api {

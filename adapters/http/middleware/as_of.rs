@@ -1,0 +1,119 @@
+//! Queries about the past: `as_of` names a moment or a position of the log, and the answer is what the system knew then. The
+//! same routes answer, over the system as of that position.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{Method, Uri, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{NaiveDate, NaiveTime};
+use loquet_domain::Moment;
+use loquet_domain::app::Unavailable;
+use loquet_domain::ports::Position;
+use loquet_http_ports::service_tokens::PREFIX;
+use loquet_projections::as_of::position_at;
+use loquet_projections::people::Unreadable;
+use tower::ServiceExt;
+
+use crate::extractors::query::refused;
+use crate::extractors::shape::parameters;
+use crate::past::{PARAMETER, Past, Routes};
+use crate::request_parts::{ClientAddress, RequestId, bearer};
+use crate::responses::problem::{Fault, Problem};
+use crate::state::Api;
+
+/// The value of `as_of` in a query, as it was written.
+fn asked(uri: &Uri) -> Option<String> {
+    parameters(uri).into_iter().find(|(name, _)| name == PARAMETER).map(|(_, value)| value)
+}
+
+/// Answers a query about the past. Returns the request if it is about the present.
+pub(super) async fn answer(api: &Arc<Api>, routes: Routes, request: Request) -> Result<Response, Request> {
+    let is_query = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !is_query || api.pasts.is_none() {
+        return Err(request);
+    }
+    match asked(request.uri()) {
+        Some(asked) => {
+            Ok(past(api, routes, request, &asked).await.unwrap_or_else(IntoResponse::into_response))
+        }
+        None => Err(request),
+    }
+}
+
+async fn past(api: &Arc<Api>, make: Routes, request: Request, asked: &str) -> Result<Response, Problem> {
+    // The token must be valid now. A session token is a thing of its time, so it can't ask about another.
+    let token = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
+    if !token.starts_with(PREFIX) {
+        return Err(Problem::forbidden());
+    }
+    api.service_tokens.find(token, (api.clock)()).await?.ok_or_else(Problem::unauthenticated)?;
+    let wrong = || {
+        refused(vec![Fault { pointer: format!("?{PARAMETER}"), rule: "as-of-invalid", places: Vec::new() }])
+    };
+    let position = match asked.parse() {
+        Ok(position) => api.log_at(Position(position)).await.map(|_| Position(position))?,
+        Err(_) => {
+            let moment = moment(asked).ok_or_else(wrong)?;
+            let found = position_at(api.store.as_ref(), api.codec.as_ref(), moment).await;
+            found.map_err(|unreadable| match unreadable {
+                Unreadable::Store(error) => Problem::from(error),
+                Unreadable::Codec(error) => Problem::from(Unavailable::from(error)),
+            })?
+        }
+    };
+    let routes = match api.open_pasts.get(position) {
+        Some(routes) => routes,
+        None => {
+            let routes = make(Arc::new(as_of(api, position).await?));
+            api.open_pasts.put(position, routes.clone());
+            routes
+        }
+    };
+    let Ok(mut response) = routes.oneshot(without_parameter(&request)).await;
+    response.headers_mut().insert("loquet-as-of", position.0.into());
+    Ok(response)
+}
+
+/// Reads a moment: RFC 3339, or a date, which stands for its beginning (UTC).
+fn moment(text: &str) -> Option<Moment> {
+    match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        Ok(date) => Some(date.and_time(NaiveTime::MIN).and_utc()),
+        Err(_) => text.parse().ok(),
+    }
+}
+
+/// The interface over the system as of a position. Its clock shows when the last event of that position happened.
+async fn as_of(api: &Api, position: Position) -> Result<Api, Problem> {
+    let Some(pasts) = &api.pasts else { return Err(Problem::unauthenticated()) };
+    let Past { app, store, rows, status } = pasts.open(position).await?;
+    let at = match api.store.event_at(position).await? {
+        Some(event) => api.codec.decode_open(&event).map_err(Unavailable::from)?.context.at,
+        None => Moment::UNIX_EPOCH,
+    };
+    let clock = Arc::new(move || at);
+    Ok(Api { app, store, rows, status, clock, as_of: Some(position), pasts: None, ..api.clone() })
+}
+
+/// The same request without the parameter, as a new one: the router adds its own parts to it.
+fn without_parameter(request: &Request) -> Request {
+    let mut asked = Request::new(Body::empty());
+    *asked.method_mut() = request.method().clone();
+    asked.headers_mut().clone_from(request.headers());
+    asked.headers_mut().remove(header::CONTENT_LENGTH);
+    let others = parameters(request.uri()).into_iter().filter(|(name, _)| name != PARAMETER);
+    let others = form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish();
+    let path = request.uri().path();
+    let target = if others.is_empty() { path.to_owned() } else { format!("{path}?{others}") };
+    if let Ok(uri) = target.parse() {
+        *asked.uri_mut() = uri;
+    }
+    if let Some(address) = request.extensions().get::<ClientAddress>() {
+        asked.extensions_mut().insert(*address);
+    }
+    if let Some(id) = request.extensions().get::<RequestId>() {
+        asked.extensions_mut().insert(*id);
+    }
+    asked
+}

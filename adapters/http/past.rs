@@ -1,0 +1,61 @@
+//! The system as it was at an earlier position of the log.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use loquet_domain::app::App;
+use loquet_domain::ports::{BoxFuture, EventStore, Position};
+use loquet_projections::ports::{ReadStore, StoreFailed};
+use loquet_projections::runner::Status;
+
+use crate::state::Api;
+
+/// The use cases, the log and the read models of an earlier position. Commands fail there.
+pub struct Past {
+    /// The use cases.
+    pub app: Arc<App>,
+    /// The log up to the position.
+    pub store: Arc<dyn EventStore>,
+    /// The read models.
+    pub rows: Arc<dyn ReadStore>,
+    /// It says that all read models are at the position.
+    pub status: Status,
+}
+
+/// Opens the system as it was.
+pub trait Pasts: Send + Sync {
+    /// The system as of a position, which the log has reached.
+    fn open(&self, position: Position) -> BoxFuture<'_, Result<Past, StoreFailed>>;
+}
+
+/// The parameter that asks about the past.
+pub(crate) const PARAMETER: &str = "as_of";
+
+/// Makes the routes over a past.
+pub(crate) type Routes = fn(Arc<Api>) -> Router;
+
+/// How many pasts are kept open. An auditor who asks about one moment asks again.
+const OPEN: usize = 4;
+
+/// The pasts that were asked for last, each with its routes.
+#[derive(Clone, Default)]
+pub struct OpenPasts(Arc<Mutex<VecDeque<(Position, Router)>>>);
+
+impl OpenPasts {
+    pub(crate) fn get(&self, position: Position) -> Option<Router> {
+        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.iter().find(|(at, _)| *at == position).map(|(_, routes)| routes.clone())
+    }
+
+    /// Closes all. A past that was opened before an erasure still names whom it erased.
+    pub(crate) fn close_all(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    pub(crate) fn put(&self, position: Position, routes: Router) {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.push_front((position, routes));
+        open.truncate(OPEN);
+    }
+}
