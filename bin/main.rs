@@ -70,7 +70,7 @@ fn begin(matches: &ArgMatches, cli: Cli) -> ExitCode {
         Ok(telemetry) => telemetry,
         Err(error) => return failed(&error),
     };
-    let ended = run(cli, config);
+    let ended = run(cli, config, cli::past::asked(matches));
     telemetry.end();
     ended.unwrap_or_else(|error| failed(&error))
 }
@@ -80,7 +80,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
+fn run(cli: Cli, mut config: Config, as_of: Option<String>) -> anyhow::Result<ExitCode> {
     // These commands need no data. They work or report faults even if the configuration is wrong.
     match &cli.command {
         Command::Config(ConfigCommand::Check(check)) => {
@@ -114,7 +114,7 @@ fn run(cli: Cli, mut config: Config) -> anyhow::Result<ExitCode> {
     for notice in &config.notices {
         tracing::warn!("{notice}");
     }
-    let directory = DataDirectory::of(&mut config);
+    let directory = DataDirectory { as_of, ..DataDirectory::of(&mut config) };
     directory.refuse_strange_files()?;
     let ended = runtime.block_on(async move {
         if !matches!(cli.command, Command::Serve(_)) {

@@ -89,6 +89,7 @@ impl DataDirectory {
         let engine = Engine::of(config);
         Self {
             engine,
+            as_of: None,
             data_dir: config.text("data_dir").unwrap_or("var").into(),
             server_key_file: config.text("server_key_file").map(PathBuf::from),
         }

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use loquet_credentials::one_time_codes::TotpCodes;
 use loquet_credentials::password_blocklist::PasswordBlocklist;
 use loquet_credentials::password_hasher::{Argon2Pool, Cost};
 use loquet_crypto::account_keys::AccountKeys;
 use loquet_crypto::event_codec::JsonCodec;
 use loquet_crypto::random_ids::RandomIdentities;
+use loquet_domain::Moment;
 use loquet_domain::administration;
 use loquet_domain::app::{App, Ports};
 use loquet_domain::clock_history::ClockSnapshot;
@@ -19,11 +20,16 @@ use loquet_domain::ports::{
     CodecError, EventCodec, EventStore, Identities, OneTimeCodes, PasswordHasher, Position, RecordedEvent,
 };
 use loquet_files::snapshot_file;
+use loquet_http::Past;
 use loquet_memory::state_cache::MemoryStateCache;
 use loquet_metrics::{MeasuredStore, Metrics};
+use loquet_projections::as_of::position_at;
+use loquet_projections::ports::ReadStore;
 
 use crate::adapters::{self, Access, Close, Log, Memory, MemoryFiles};
 use crate::cli::DataDirectory;
+use crate::clock;
+use crate::commands::moments::{self, Point};
 use crate::past::PastSystems;
 
 /// The number of accounts whose states are cached. As many address claims are cached too.
@@ -46,9 +52,20 @@ pub(crate) struct System {
     /// What the use cases were made of.
     ports: Ports,
     policies: Policies,
+    /// The read models, if the system is seen from an earlier moment.
+    pub(crate) past: Option<SeenFrom>,
     close: Close,
     files: Option<MemoryFiles>,
     clock_file: PathBuf,
+}
+
+/// An earlier moment.
+pub(crate) struct SeenFrom {
+    /// The read models as of then.
+    pub(crate) rows: Arc<dyn ReadStore>,
+    pub(crate) position: Position,
+    /// When the last event up to the position happened.
+    pub(crate) at: Moment,
 }
 
 /// The configuration of the parts.
@@ -140,7 +157,7 @@ impl System {
         if let Some(kept) = snapshot_file::load::<Option<ClockSnapshot>>(&clock_file) {
             app.clock_history().take_up(kept);
         }
-        Ok(Self { app, store, codec, keys, ports, policies, close, files, clock_file })
+        Ok(Self { app, store, codec, keys, ports, policies, past: None, close, files, clock_file })
     }
 
     /// What opens the system as it was at earlier positions.
@@ -190,7 +207,30 @@ impl System {
 
     /// Opens the data in the data directory for reading.
     pub(crate) async fn open_to_read(directory: &DataDirectory) -> anyhow::Result<Self> {
-        Self::open(directory, Access::Read, Parts::default()).await
+        Self::open(directory, Access::Read, Parts::default()).await?.seen_from(directory).await
+    }
+
+    /// The system as of the moment that the command line names, if it names one.
+    pub(crate) async fn seen_from(self, directory: &DataDirectory) -> anyhow::Result<Self> {
+        let Some(asked) = &directory.as_of else { return Ok(self) };
+        let head = self.store.head().await?;
+        let position = match moments::point(asked)? {
+            Point::Position(position) => position,
+            Point::Moment(moment) => position_at(self.store.as_ref(), self.codec.as_ref(), moment).await?,
+        };
+        ensure!(position <= head, "the log ends at position {head}");
+        let at = match self.store.event_at(position).await? {
+            Some(event) => self.codec.decode_open(&event)?.context.at,
+            None if position == Position::default() => Moment::UNIX_EPOCH,
+            None => bail!("the log has no event at position {position}"),
+        };
+        let Past { app, store, rows, .. } = self.pasts(directory).at(position)?;
+        Ok(Self { app, store, past: Some(SeenFrom { rows, position, at }), ..self })
+    }
+
+    /// The moment as of which everything is read: now, or the one that the command line names.
+    pub(crate) fn now(&self) -> Moment {
+        self.past.as_ref().map_or_else(clock::now, |past| past.at)
     }
 
     /// Tells the clock the time of the newest event. So the server notices a clock that was put back while no

@@ -38,9 +38,33 @@ pub(crate) type Routes = fn(Arc<Api>) -> Router;
 /// How many pasts are kept open. An auditor who asks about one moment asks again.
 const OPEN: usize = 4;
 
+/// Whether an interface shows the present or a past.
+#[derive(Clone)]
+pub struct History {
+    /// Opens the system as it was. `None` in the past itself.
+    pub(crate) pasts: Option<Arc<dyn Pasts>>,
+    /// The pasts that were asked for last.
+    pub(crate) open: OpenPasts,
+    /// The position of the past that is shown. `None` for the present.
+    pub(crate) as_of: Option<Position>,
+}
+
+impl History {
+    /// The present. Pasts are opened by this.
+    #[must_use]
+    pub fn present(pasts: Arc<dyn Pasts>) -> Self {
+        Self { pasts: Some(pasts), open: OpenPasts::default(), as_of: None }
+    }
+
+    /// A past. It opens no other.
+    pub(crate) fn past(position: Position) -> Self {
+        Self { pasts: None, open: OpenPasts::default(), as_of: Some(position) }
+    }
+}
+
 /// The pasts that were asked for last, each with its routes.
 #[derive(Clone, Default)]
-pub struct OpenPasts(Arc<Mutex<VecDeque<(Position, Router)>>>);
+pub(crate) struct OpenPasts(Arc<Mutex<VecDeque<(Position, Router)>>>);
 
 impl OpenPasts {
     pub(crate) fn get(&self, position: Position) -> Option<Router> {

@@ -25,7 +25,7 @@ use crate::dev_hosts::DevHosts;
 use crate::limits::company_mails::CompanyMails;
 use crate::limits::limiter::Limiter;
 use crate::limits::shares::{Followers, UnderWay};
-use crate::past::{OpenPasts, Pasts};
+use crate::past::History;
 use crate::pictures::logo::Drawing;
 use crate::readiness_probe::Probe;
 use crate::responses::problem::Problem;
@@ -97,12 +97,8 @@ pub struct Api {
     pub followers: Arc<Followers>,
     /// Limits the costly requests that a caller has in progress.
     pub under_way: Arc<UnderWay>,
-    /// Opens the system as it was, for queries about the past. `None` in the past itself.
-    pub pasts: Option<Arc<dyn Pasts>>,
-    /// The pasts that were asked for last.
-    pub open_pasts: OpenPasts,
-    /// The position of the past that this is. `None` for the present.
-    pub as_of: Option<Position>,
+    /// Whether this is the present or a past, and how a past is opened.
+    pub history: History,
     /// Signals that the server stops, so that endless responses end.
     pub stopping: watch::Sender<bool>,
 }

@@ -23,6 +23,20 @@ pub(crate) enum AuditCommand {
     /// Judge the history of logins again under other lockout policies, in one pass over the log. Says who would have been
     /// locked out that was not, and the reverse.
     WhatIf(WhatIf),
+    /// Show an account, now or as of a moment: its state, its lockout and its sessions.
+    Account(super::Which),
+    /// Show a company, now or as of a moment.
+    Company(super::WhichCompany),
+    /// Show a site, now or as of a moment, with its terminals.
+    Site(super::WhichSite),
+    /// Show a terminal, now or as of a moment, with the sites where it was.
+    Terminal(super::WhichTerminal),
+    /// Show what an account may do at a site, now or as of a moment, and who granted it.
+    Permissions(AuditPermissions),
+    /// Print what happened, in sentences: who did what, when and why.
+    Timeline(Timeline),
+    /// Print what changed between two moments, in sentences. The same as `audit timeline --from --to`.
+    Diff(Timeline),
     /// Print a proof that the log at one checkpoint begins with the log at an earlier one (RFC 6962, 2.1.2).
     Consistency {
         /// The number of events of the earlier checkpoint.
@@ -42,6 +56,36 @@ pub(crate) struct VerifyLog {
     /// By default, the checkpoints in the data directory are used.
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoints: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct AuditPermissions {
+    /// The account: its id or its e-mail address.
+    pub(crate) account: String,
+    /// The id of the site.
+    pub(crate) site: loquet_domain::ids::SiteId,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Timeline {
+    /// Whose history: the id or the e-mail address of an account, the id or the enterprise number of a company, the id of a
+    /// site or a terminal, or `administration`. By default, everything.
+    pub(crate) whose: Option<String>,
+    /// The first moment, such as 2026-11-01 or 2026-11-01T08:00:00Z.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) from: Option<String>,
+    /// The first moment that no longer counts.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) to: Option<String>,
+    /// The language of the sentences.
+    #[arg(long, value_parser = ["en", "fr", "nl"], default_value = "en")]
+    pub(crate) language: String,
+    /// Print JSON, one object for each event.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

@@ -61,6 +61,21 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "audit what-if --profile pci --policy attempts=5,duration=30m --policy devices=off --svg chart.svg",
         ],
     ),
+    ("audit account", &["audit account marie@boulangerie.example --as-of 2026-11-01T08:00:00Z"]),
+    ("audit company", &["audit company 0123.456.749 --as-of 2026-11-01"]),
+    ("audit site", &["audit site 0198c0de-0000-4000-8000-000000000000 --as-of 1042"]),
+    ("audit terminal", &["audit terminal 1850-012-345 --as-of 2026-11-01"]),
+    (
+        "audit permissions",
+        &[
+            "audit permissions jan@boulangerie.example 0198c0de-0000-4000-8000-000000000000 --as-of 2026-11-01",
+        ],
+    ),
+    (
+        "audit timeline",
+        &["audit timeline marie@boulangerie.example --language fr", "audit timeline administration"],
+    ),
+    ("audit diff", &["audit diff 0123.456.749 --from 2026-11-01 --to 2026-12-01"]),
     ("audit consistency", &["audit consistency 1000 2000"]),
     ("takeover list", &["takeover list --status open"]),
     ("takeover show", &["takeover show 0198c0de-0000-4000-8000-000000000000"]),

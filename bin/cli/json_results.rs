@@ -35,23 +35,26 @@ const FLAG: &str = "json_result";
 
 /// Adds the flag to these commands.
 pub(super) fn with_json(command: Command) -> Command {
-    COMMANDS.iter().fold(command, |command, words| added(command, words))
+    COMMANDS.iter().fold(command, |command, words| added(command, words, flag))
 }
 
-fn added(command: Command, words: &str) -> Command {
+fn flag() -> Arg {
+    Arg::new(FLAG)
+        .long("json")
+        .action(ArgAction::SetTrue)
+        .help("Print the result as JSON. Remarks go to standard error")
+}
+
+/// Adds an argument to the command with these words, if there is such a command.
+pub(super) fn added(command: Command, words: &str, argument: fn() -> Arg) -> Command {
     let (name, below) = words.split_once(' ').unwrap_or((words, ""));
     // Without Kafka, its commands do not exist.
     if command.find_subcommand(name).is_none() {
         return command;
     }
     command.mut_subcommand(name, |found| match below {
-        "" => found.arg(
-            Arg::new(FLAG)
-                .long("json")
-                .action(ArgAction::SetTrue)
-                .help("Print the result as JSON. Remarks go to standard error"),
-        ),
-        below => added(found, below),
+        "" => found.arg(argument()),
+        below => added(found, below, argument),
     })
 }
 

@@ -13,9 +13,10 @@ mod downstream;
 mod examples;
 pub(crate) mod json_results;
 mod output;
+pub(crate) mod past;
 mod words;
 
-pub(crate) use audit::{AuditCommand, CheckProof, VerifyLog, WhatIf};
+pub(crate) use audit::{AuditCommand, AuditPermissions, CheckProof, Timeline, VerifyLog, WhatIf};
 pub(crate) use companies::{
     AskPermission, CompanyCommand, EraseCompany, ImportTerminals, ListCompanies, ListSites, ListTakeOvers,
     PermissionCommand, ReleaseTerminal, SiteCommand, TakeOverCommand, TerminalCommand, WhichCompany,
@@ -43,7 +44,7 @@ pub(crate) fn command() -> clap::Command {
             kafka.mut_subcommand("status", config::flags).mut_subcommand("set-position", config::flags)
         })
         .mut_subcommand("publish", config::flags);
-    examples::with_examples(json_results::with_json(command))
+    examples::with_examples(past::with_past(json_results::with_json(command)))
 }
 
 fn without_kafka_flags() -> clap::Command {
@@ -72,6 +73,8 @@ pub(crate) struct DataDirectory {
     pub(crate) server_key_file: Option<PathBuf>,
     /// Where the log and what nodes share are. With servers, the directory holds the node's own read models.
     pub(crate) engine: Engine,
+    /// The moment or the position as of which everything is read. `None`: now.
+    pub(crate) as_of: Option<String>,
 }
 
 #[derive(Subcommand)]

@@ -46,12 +46,12 @@ pub(super) async fn find(system: &System, which: &str) -> anyhow::Result<Account
         .with_context(|| format!("no account has the address {email} (use the id to find a deleted account)"))
 }
 
-async fn show(directory: &DataDirectory, which: Which) -> anyhow::Result<()> {
+pub(super) async fn show(directory: &DataDirectory, which: Which) -> anyhow::Result<()> {
     let system = System::open_to_read(directory).await?;
     let id = find(&system, &which.account).await?;
     let account = system.app.account(id).await?;
     let Some(profile) = account.profile() else { bail!("there is no account {id}") };
-    let now = clock::now();
+    let now = system.now();
     let status = match &account {
         Account::Absent => "absent",
         Account::Invited(_) => "awaiting_activation",

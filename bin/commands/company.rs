@@ -81,6 +81,11 @@ fn as_json(company: &CompanyRow, details: &CompanyDetails) -> Value {
     })
 }
 
+/// Shows a company.
+pub(super) async fn show_one(directory: &DataDirectory, which: &WhichCompany) -> anyhow::Result<()> {
+    show(&Known::open::<CompanyRow>(directory).await?, which).await
+}
+
 async fn show(known: &Known, which: &WhichCompany) -> anyhow::Result<()> {
     let company = known.company(&which.company).await?;
     let by = SiteRow::BY_COMPANY.under(company.company_id);

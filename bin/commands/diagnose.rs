@@ -20,7 +20,6 @@ use super::config::refuse_faults;
 use super::show::moment;
 use crate::adapters::{self, Access};
 use crate::cli::{DataDirectory, Diagnose};
-use crate::clock;
 use crate::config::Config;
 use crate::output::line;
 use crate::settings::policies;
@@ -42,15 +41,20 @@ pub(crate) async fn run(
     refuse_faults(&config)?;
     let policies = policies.context("the configured rules are not valid")?;
     let system = System::open(directory, Access::Read, Parts { policies, ..Parts::default() }).await?;
+    let system = system.seen_from(directory).await?;
     let position = system.store.head().await?;
-    let journal = adapters::mail_journal_if_there(directory).await?;
+    // The queue of mails knows the present alone.
+    let journal = match system.past {
+        None => adapters::mail_journal_if_there(directory).await?,
+        Some(_) => None,
+    };
     let mails: Option<&dyn ReactionJournal> = match &journal {
         Some(journal) => Some(journal.as_ref()),
         None => None,
     };
     let sources =
         Sources { app: &system.app, store: system.store.as_ref(), codec: system.codec.as_ref(), mails };
-    let told = diagnose(sources, &email, clock::now()).await?;
+    let told = diagnose(sources, &email, system.now()).await?;
     let text = match whose.json {
         true => serde_json::to_string_pretty(&DiagnosisBody::of(email.as_str(), told, position.0))?,
         false => sentences(&email, &told).join("\n"),

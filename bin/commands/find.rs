@@ -17,10 +17,17 @@ use crate::system::System;
 /// Searches the read models as they are, in the same way as the API. The server may be running.
 pub(crate) async fn run(directory: &DataDirectory, sought: Find) -> anyhow::Result<()> {
     let query = Query::parse(&sought.text)?;
-    let rows = adapters::read_models(directory, Access::Read)?;
-    let builds = rows.builds().await?;
-    let position = builds.iter().filter(|state| state.serving).map(|state| state.position).min();
     let system = System::open_to_read(directory).await?;
+    let (rows, position) = match &system.past {
+        Some(past) => (past.rows.clone(), Some(past.position)),
+        None => {
+            let rows = adapters::read_models(directory, Access::Read)?;
+            let builds = rows.builds().await?;
+            let positions = builds.iter().filter(|state| state.serving).map(|state| state.position);
+            let position = positions.min();
+            (rows, position)
+        }
+    };
     let search = Search {
         rows: rows.as_ref(),
         store: system.store.as_ref(),

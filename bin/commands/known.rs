@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use loquet_domain::Moment;
 use loquet_domain::ids::CompanyId;
 use loquet_domain::ports::Position;
 use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber};
@@ -13,12 +14,13 @@ use loquet_projections::views::companies::CompanyRow;
 use crate::adapters::{self, Access};
 use crate::cli::DataDirectory;
 use crate::output::note;
-use crate::system::System;
+use crate::system::{SeenFrom, System};
 
 /// The read models, and the position of the log that they have reached.
 pub(super) struct Known {
     rows: Arc<dyn ReadStore>,
     position: Position,
+    now: Moment,
 }
 
 /// The rows to return.
@@ -32,18 +34,28 @@ impl Known {
     /// Opens the view of these rows. Prints a note when the view is behind the log: either no server runs, or
     /// the server is still building the view.
     pub(super) async fn open<R: Row>(directory: &DataDirectory) -> anyhow::Result<Self> {
+        let system = System::open_to_read(directory).await?;
+        let now = system.now();
+        if let Some(SeenFrom { rows, position, .. }) = system.past {
+            return Ok(Self { rows, position, now });
+        }
         let rows = adapters::read_models(directory, Access::Read)?;
         let builds = rows.builds().await?;
         let serving = builds.iter().find(|state| state.serving && state.build.view.name == R::VIEW.name);
         let position = serving.map(|state| state.position).unwrap_or_default();
-        let head = System::open_to_read(directory).await?.store.head().await?;
+        let head = system.store.head().await?;
         if position < head {
             let behind = head.0 - position.0;
             note(format_args!(
                 "loquet: this list is {behind} events behind the log; a running server catches up"
             ));
         }
-        Ok(Self { rows, position })
+        Ok(Self { rows, position, now })
+    }
+
+    /// The moment as of which the view is read.
+    pub(super) fn now(&self) -> Moment {
+        self.now
     }
 
     /// Returns the position that the view has reached.

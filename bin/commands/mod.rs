@@ -17,10 +17,11 @@ pub(crate) mod health;
 #[cfg(feature = "kafka")]
 pub(crate) mod kafka;
 pub(crate) mod keys;
-mod known;
+pub(crate) mod known;
 pub(crate) mod log_copy;
 pub(crate) mod mail;
 pub(crate) mod man;
+pub(crate) mod moments;
 pub(crate) mod openapi;
 pub(crate) mod order_import;
 pub(crate) mod permission;

@@ -15,7 +15,7 @@ use loquet_crypto::server_key::ServerKey;
 use loquet_files::{create_private, remove_if_there};
 use loquet_http::Drawing;
 use loquet_http::{
-    Api, CompanyMails, Connections, DevHosts, Followers, Limiter, OpenPasts, metrics_router, router,
+    Api, CompanyMails, Connections, DevHosts, Followers, History, Limiter, metrics_router, router,
 };
 use loquet_http_ports::scope::Scope;
 use loquet_http_ports::service_tokens::Grant;
@@ -88,8 +88,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let mut background = project(&settings, &system, &clock, mailer, known)?;
     let acts = administration(directory, &system, &service_tokens, &clock, &settings.node);
     background.tasks.spawn(acts.keep());
-    background.tasks.spawn(adapters::watch_files(directory, metrics.clone(), clock.clone())?);
-    background.keep(shared_clock);
+    background.watch(directory, &metrics, &clock, shared_clock)?;
     let kafka = settings.kafka.as_ref().map(|kafka| {
         let server = kafka::Server {
             store: &system.store,
@@ -138,9 +137,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         drawing: Drawing::on(std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)),
         followers: Arc::new(Followers::new(settings.limits.event_streams)),
         under_way: Arc::default(),
-        pasts: Some(Arc::new(system.pasts(directory))),
-        open_pasts: OpenPasts::default(),
-        as_of: None,
+        history: History::present(Arc::new(system.pasts(directory))),
         stopping: watch::Sender::new(false),
     });
     greet(directory, &settings, config.text("store.engine").unwrap_or_default(), listening);
@@ -420,11 +417,19 @@ struct Background {
 }
 
 impl Background {
-    /// Keeps a clock right, if there is one to keep.
-    fn keep(&mut self, clock: Option<SharedClock>) {
-        if let Some(clock) = clock {
+    /// Measures the files of the stores, and keeps the clock of several nodes right.
+    fn watch(
+        &mut self,
+        directory: &DataDirectory,
+        metrics: &Arc<Metrics>,
+        clock: &Clock,
+        shared_clock: Option<SharedClock>,
+    ) -> anyhow::Result<()> {
+        self.tasks.spawn(adapters::watch_files(directory, metrics.clone(), clock.clone())?);
+        if let Some(clock) = shared_clock {
             self.tasks.spawn(clock.keep());
         }
+        Ok(())
     }
 
     /// Waits for mails that are being sent, so that none is sent again at the next start.

@@ -60,6 +60,11 @@ fn as_json(site: &SiteRow, place: &SitePlace) -> Value {
     })
 }
 
+/// Shows a site.
+pub(super) async fn show_one(directory: &DataDirectory, which: &WhichSite) -> anyhow::Result<()> {
+    show(&Known::open::<SiteRow>(directory).await?, which).await
+}
+
 async fn show(known: &Known, which: &WhichSite) -> anyhow::Result<()> {
     let site = known.one::<SiteRow>(which.site).await?;
     let site = site.with_context(|| format!("there is no site {}", which.site))?;

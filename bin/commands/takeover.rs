@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use super::known::{Known, Rows};
 use super::show::{fields, moment, moment_or_dash, table};
 use crate::cli::{DataDirectory, ListTakeOvers, TakeOverCommand, WhichTakeOver};
-use crate::clock;
 use crate::output::{Reader, columns, line};
 
 pub(crate) async fn run(directory: &DataDirectory, command: TakeOverCommand) -> anyhow::Result<()> {
@@ -29,7 +28,7 @@ async fn list(known: &Known, which: &ListTakeOvers) -> anyhow::Result<()> {
     let limit = usize::try_from(which.how.limit)?;
     let heads =
         ["TAKE-OVER", "REFERENCE", "STATUS", "FROM COMPANY", "TO COMPANY", "DUE", "ENDED", "WAITS FOR"];
-    let (mut rows, now) = (table(&heads), clock::now());
+    let (mut rows, now) = (table(&heads), known.now());
     for row in known.listed(Rows { by, order: Order::Descending, limit }).await? {
         if which.how.json {
             if line(as_json(&row, now)) == Reader::Gone {
@@ -76,7 +75,7 @@ fn as_json(row: &TakeOverRow, now: Moment) -> Value {
 async fn show(known: &Known, which: &WhichTakeOver) -> anyhow::Result<()> {
     let row = known.one::<TakeOverRow>(which.takeover).await?;
     let row = row.with_context(|| format!("there is no take-over {}", which.takeover))?;
-    let mut shown = as_json(&row, clock::now());
+    let mut shown = as_json(&row, known.now());
     let companies = [("from_company_name", row.from_company_id), ("to_company_name", row.to_company_id)];
     for (name, company) in companies {
         let company = known.one::<CompanyRow>(company).await?;

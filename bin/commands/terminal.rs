@@ -45,7 +45,7 @@ pub(crate) async fn run(
     }
 }
 
-async fn show(directory: &DataDirectory, which: &WhichTerminal) -> anyhow::Result<()> {
+pub(super) async fn show(directory: &DataDirectory, which: &WhichTerminal) -> anyhow::Result<()> {
     let known = Known::open::<TerminalRow>(directory).await?;
     let terminal = find(&known, &which.terminal).await?;
     let site = known.one::<SiteRow>(terminal.site_id).await?;
@@ -97,7 +97,7 @@ async fn show(directory: &DataDirectory, which: &WhichTerminal) -> anyhow::Resul
     Ok(())
 }
 
-async fn find(known: &Known, which: &str) -> anyhow::Result<TerminalRow> {
+pub(super) async fn find(known: &Known, which: &str) -> anyhow::Result<TerminalRow> {
     if let Ok(id) = which.parse::<TerminalId>() {
         return known.one(id).await?.with_context(|| format!("there is no terminal {id}"));
     }

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod administration;
+mod audit;
 mod demo;
 mod observability;
 mod operations;

@@ -13,12 +13,11 @@ use loquet_domain::app::Unavailable;
 use loquet_domain::ports::Position;
 use loquet_http_ports::service_tokens::PREFIX;
 use loquet_projections::as_of::position_at;
-use loquet_projections::people::Unreadable;
 use tower::ServiceExt;
 
 use crate::extractors::query::refused;
 use crate::extractors::shape::parameters;
-use crate::past::{PARAMETER, Past, Routes};
+use crate::past::{History, PARAMETER, Past, Routes};
 use crate::request_parts::{ClientAddress, RequestId, bearer};
 use crate::responses::problem::{Fault, Problem};
 use crate::state::Api;
@@ -31,7 +30,7 @@ fn asked(uri: &Uri) -> Option<String> {
 /// Answers a query about the past. Returns the request if it is about the present.
 pub(super) async fn answer(api: &Arc<Api>, routes: Routes, request: Request) -> Result<Response, Request> {
     let is_query = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !is_query || api.pasts.is_none() {
+    if !is_query || api.history.pasts.is_none() {
         return Err(request);
     }
     match asked(request.uri()) {
@@ -56,18 +55,14 @@ async fn past(api: &Arc<Api>, make: Routes, request: Request, asked: &str) -> Re
         Ok(position) => api.log_at(Position(position)).await.map(|_| Position(position))?,
         Err(_) => {
             let moment = moment(asked).ok_or_else(wrong)?;
-            let found = position_at(api.store.as_ref(), api.codec.as_ref(), moment).await;
-            found.map_err(|unreadable| match unreadable {
-                Unreadable::Store(error) => Problem::from(error),
-                Unreadable::Codec(error) => Problem::from(Unavailable::from(error)),
-            })?
+            position_at(api.store.as_ref(), api.codec.as_ref(), moment).await?
         }
     };
-    let routes = match api.open_pasts.get(position) {
+    let routes = match api.history.open.get(position) {
         Some(routes) => routes,
         None => {
             let routes = make(Arc::new(as_of(api, position).await?));
-            api.open_pasts.put(position, routes.clone());
+            api.history.open.put(position, routes.clone());
             routes
         }
     };
@@ -86,14 +81,14 @@ fn moment(text: &str) -> Option<Moment> {
 
 /// The interface over the system as of a position. Its clock shows when the last event of that position happened.
 async fn as_of(api: &Api, position: Position) -> Result<Api, Problem> {
-    let Some(pasts) = &api.pasts else { return Err(Problem::unauthenticated()) };
+    let Some(pasts) = &api.history.pasts else { return Err(Problem::unauthenticated()) };
     let Past { app, store, rows, status } = pasts.open(position).await?;
     let at = match api.store.event_at(position).await? {
         Some(event) => api.codec.decode_open(&event).map_err(Unavailable::from)?.context.at,
         None => Moment::UNIX_EPOCH,
     };
     let clock = Arc::new(move || at);
-    Ok(Api { app, store, rows, status, clock, as_of: Some(position), pasts: None, ..api.clone() })
+    Ok(Api { app, store, rows, status, clock, history: History::past(position), ..api.clone() })
 }
 
 /// The same request without the parameter, as a new one: the router adds its own parts to it.

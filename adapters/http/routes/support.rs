@@ -406,7 +406,7 @@ pub(crate) async fn diagnosis(
         store: api.store.as_ref(),
         codec: api.codec.as_ref(),
         // The queue knows the present alone.
-        mails: match api.as_of {
+        mails: match api.history.as_of {
             None => Some(api.mails.as_ref()),
             Some(_) => None,
         },

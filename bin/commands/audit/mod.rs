@@ -1,7 +1,8 @@
 //! `loquet audit`.
 
-mod moments;
+mod permissions;
 mod proofs;
+mod timeline;
 mod verify;
 mod what_if;
 
@@ -15,6 +16,12 @@ pub(crate) async fn run(directory: &DataDirectory, command: AuditCommand) -> any
         AuditCommand::Checkpoint => proofs::checkpoint(directory)?,
         AuditCommand::Verify(what) => return verify::run(directory, &what).await,
         AuditCommand::Prove { event } => proofs::prove(directory, &event).await?,
+        AuditCommand::Account(which) => super::account::show(directory, which).await?,
+        AuditCommand::Company(which) => super::company::show_one(directory, &which).await?,
+        AuditCommand::Site(which) => super::site::show_one(directory, &which).await?,
+        AuditCommand::Terminal(which) => super::terminal::show(directory, &which).await?,
+        AuditCommand::Permissions(which) => permissions::run(directory, &which).await?,
+        AuditCommand::Timeline(what) | AuditCommand::Diff(what) => timeline::run(directory, &what).await?,
         AuditCommand::WhatIf(what) => what_if::run(directory, &what).await?,
         AuditCommand::CheckProof(what) => proofs::check(&what)?,
         AuditCommand::Consistency { from, to } => proofs::consistency(directory, from, to)?,

@@ -14,9 +14,9 @@ use loquet_domain::ports::Position;
 use loquet_domain::schema::DomainEvent;
 use serde_json::json;
 
-use super::moments::optional;
 use crate::adapters;
 use crate::cli::{DataDirectory, WhatIf as Asked};
+use crate::commands::moments::optional;
 use crate::commands::show::{place_of, progress, table};
 use crate::config::{duration, lockout_profile};
 use crate::output::{columns, line, note};

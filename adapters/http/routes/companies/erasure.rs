@@ -46,7 +46,7 @@ pub(crate) async fn erase(
     let (at, context) = (arrival.at, caller.context(&arrival, because));
     carry_out(at, async move {
         let erased = api.app.erase_company(&context, id).await?;
-        api.open_pasts.close_all();
+        api.history.open.close_all();
         Ok(erased)
     })
     .await

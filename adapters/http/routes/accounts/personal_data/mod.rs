@@ -1,7 +1,7 @@
 //! Handing out everything that is held on a person.
 
 mod file;
-mod text;
+pub(crate) mod text;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};

@@ -119,6 +119,12 @@ fn label(language: Language, field: &str) -> String {
     if known { say(language, &name, &[]) } else { field.to_owned() }
 }
 
+/// An event in sentences, from the form that the API gives it: when, what and by whom, and below it what it says.
+#[must_use]
+pub fn event_in_words(language: Language, event: &Value) -> String {
+    event.as_object().map(|event| event_lines(language, event, "")).unwrap_or_default()
+}
+
 /// An event: when, what and by whom, and below it what it says.
 fn event_lines(language: Language, event: &Map<String, Value>, own: &str) -> String {
     let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();

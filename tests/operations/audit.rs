@@ -1,0 +1,291 @@
+//! What the system knew at an earlier moment, by the command line, and what would have been under another policy.
+
+use std::process::Command;
+
+use loquet_tests::server::{Server, binary, order};
+use serde_json::Value;
+use std::path::Path;
+
+const PASSWORD: &str = "Boulange7!";
+
+fn loquet(data: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output =
+        Command::new(binary()).env_clear().arg("--data-dir").arg(data).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[track_caller]
+fn said(data: &Path, arguments: &[&str]) -> String {
+    let (code, out, errors) = loquet(data, arguments);
+    assert_eq!(code, Some(0), "{arguments:?}: {out}{errors}");
+    out
+}
+
+#[track_caller]
+fn json(data: &Path, arguments: &[&str]) -> Value {
+    serde_json::from_str(&said(data, &[arguments, &["--json"]].concat())).unwrap()
+}
+
+/// The newest position of the log.
+fn head(server: &Server) -> String {
+    let log = said(&server.folder, &["events", "tail", "--json"]);
+    let last: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    last["position"].to_string()
+}
+
+#[tokio::test]
+async fn an_auditor_sees_what_was_known_then_who_granted_what_and_what_happened_in_sentences() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let active = head(&server);
+    for _ in 0..7 {
+        server.login("marie@example.be", "Wrong1!!").await;
+    }
+    let locked = head(&server);
+    let account = json(&server.folder, &["account", "show", "marie@example.be"]);
+    let account = account["account_id"].as_str().unwrap().to_owned();
+    let release = format!("/v1/accounts/{account}/release");
+    server.service_post(&release, serde_json::json!({ "reason": "called" })).await.expect(204);
+    server.service_post("/v1/orders", order(2, 1, "jan@example.be")).await.expect(201);
+    let data = server.folder.clone();
+    let shown = |at: &str| json(&data, &["audit", "account", &account, "--as-of", at]);
+    assert_eq!(shown(&active)["failures"], 0);
+    assert_eq!((&shown(&locked)["failures"], shown(&locked)["locked_until"].is_null()), (&7.into(), false));
+    let now = json(&data, &["audit", "account", &account]);
+    assert_eq!((&now["failures"], now["locked_until"].is_null()), (&0.into(), true));
+    assert_eq!(
+        json(&data, &["account", "show", &account, "--as-of", &locked]),
+        shown(&locked),
+        "the same command"
+    );
+    let (code, _, errors) = loquet(&data, &["audit", "account", &account, "--as-of", "yesterday"]);
+    assert!(code == Some(1) && errors.contains("'yesterday' is no moment"), "{errors}");
+    let (code, _, errors) = loquet(&data, &["audit", "account", &account, "--as-of", "9999999"]);
+    assert!(code == Some(1) && errors.contains("the log ends at position"), "{errors}");
+    let (code, _, _) = loquet(&data, &["backup", "/nowhere", "--as-of", "1"]);
+    assert_eq!(code, Some(2), "a command that does not read takes no moment");
+
+    // What she could do, and who had granted it.
+    let company = json(&data, &["company", "list"])["company_id"].as_str().unwrap().to_owned();
+    let site = json(&data, &["site", "list", &company])["site_id"].as_str().unwrap().to_owned();
+    let permissions = |at: &str| -> Vec<Value> {
+        let out = said(&data, &["audit", "permissions", &account, &site, "--json", "--as-of", at]);
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let then = permissions(&active);
+    assert!(
+        then.iter().all(|one| one["allowed"] == true && one["granted_by"]["kind"] == "service"),
+        "{then:#?}"
+    );
+    assert_eq!(json(&data, &["company", "show", &company, "--as-of", &active])["sites"], 1);
+
+    // In sentences, in three languages.
+    let told = said(&data, &["audit", "timeline", "marie@example.be"]);
+    assert!(told.contains("A lockout began") || told.to_lowercase().contains("lock"), "{told}");
+    assert!(told.contains("called"), "with the reason: {told}");
+    let french = said(&data, &["audit", "timeline", &account, "--language", "fr"]);
+    let dutch = said(&data, &["audit", "timeline", &account, "--language", "nl"]);
+    assert!(french != told && dutch != told && french != dutch);
+    let all = said(&data, &["audit", "diff", "--json"]).lines().count();
+    let log = said(&data, &["events", "tail", "--after", "0", "--json"]).lines().count();
+    assert_eq!(all, log);
+    assert!(said(&data, &["audit", "timeline", "administration"]).contains("Policies were put in force"));
+    assert!(!said(&data, &["audit", "timeline", &company]).is_empty());
+    let later = said(&data, &["audit", "diff", "--from", "2999-01-01"]);
+    assert!(later.is_empty(), "{later}");
+    server.stop();
+}
+
+/// The facade answers every query that it describes as of the end of the log as it does now. So `as_of` loses nothing.
+#[tokio::test]
+async fn as_of_the_end_of_the_log_every_query_answers_as_it_does_now() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    for _ in 0..7 {
+        server.login("marie@example.be", "Wrong1!!").await;
+    }
+    server.service_post("/v1/orders", order(2, 2, "jan@example.be")).await.expect(201);
+    server.mail("jan@example.be", "Confirmez", 1).await;
+    let one = |list: Value, name: &str| list["items"][0][name].as_str().unwrap().to_owned();
+    let account = json(&server.folder, &["account", "show", "marie@example.be"])["account_id"].clone();
+    let account = account.as_str().unwrap().to_owned();
+    let company = one(server.service_get("/v1/companies").await.json(), "company_id");
+    let site = one(server.service_get(&format!("/v1/sites?company={company}")).await.json(), "site_id");
+    let terminal =
+        one(server.service_get(&format!("/v1/terminals?company={company}")).await.json(), "terminal_id");
+    // Every query that the API describes, with these ids.
+    let described: Value = serde_json::from_str(&said(&server.folder, &["openapi"])).unwrap();
+    let takes_past = |operation: &Value| {
+        let mut parameters = operation["get"]["parameters"].as_array().into_iter().flatten();
+        parameters.any(|parameter| parameter["name"] == "as_of")
+    };
+    let paths = described["paths"].as_object().unwrap().iter().filter(|(_, path)| takes_past(path));
+    let mut queries: Vec<String> = paths
+        .map(|(path, _)| {
+            let filled = path.replace("{account_id}", &account).replace("{company_id}", &company);
+            let filled = filled.replace("{site_id}", &site).replace("{terminal}", &terminal);
+            let filled = filled.replace("{order_id}", "SO-2").replace("{group_id}", &site);
+            filled.replace("{takeover_id}", &site)
+        })
+        .map(|path| match path.as_str() {
+            "/v1/permissions" => format!("{path}?account={account}&permission=manage_terminals&site={site}"),
+            "/v1/support/diagnosis" => format!("{path}?email=marie@example.be"),
+            "/v1/support/search" => format!("{path}?q=boul"),
+            path if path.ends_with("/permission-holders") => format!("{path}?permission=manage_terminals"),
+            path => path.to_owned(),
+        })
+        .collect();
+    assert!(queries.len() > 25 && queries.iter().all(|query| !query.contains('{')), "{queries:?}");
+    queries.push(format!("/v1/accounts?company={company}&status=active"));
+    queries.push(format!("/v1/terminals?company={company}&limit=1"));
+    // Nothing happens any more: the mails are noted, and the acts of administration too.
+    let mut end = head(&server);
+    loop {
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        let later = head(&server);
+        if later == end {
+            break;
+        }
+        end = later;
+    }
+    let mut answered = 0;
+    for query in &queries {
+        let sign = if query.contains('?') { '&' } else { '?' };
+        let now = server.service_get(query).await;
+        let then = server.service_get(&format!("{query}{sign}as_of={end}")).await;
+        assert_eq!(then.status, now.status, "{query}: {then:?} {now:?}");
+        assert_eq!(body(&then.text), body(&now.text), "{query}");
+        if now.status == 200 {
+            answered += 1;
+            assert_eq!(then.headers["loquet-as-of"].to_str().unwrap(), end, "{query}");
+        }
+    }
+    assert!(answered > 20, "{answered} of {} have an answer", queries.len());
+    let before = server.service_get("/v1/accounts?as_of=1").await.expect(200).json();
+    assert_eq!(before["items"], serde_json::json!([]));
+    // A moment is the position of the last event that is not later.
+    let log = said(&server.folder, &["events", "tail", "--json"]);
+    let last: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
+    let at = last["at"].as_str().unwrap();
+    let answer = server.service_get(&format!("/v1/accounts?as_of={at}")).await.expect(200);
+    assert_eq!(answer.headers["loquet-as-of"].to_str().unwrap(), end);
+    server.service_get("/v1/accounts?as_of=yesterday").await.expect(400);
+    server.service_get("/v1/accounts?as_of=99999999").await.expect(409);
+    let anonymous = server.send(reqwest::Method::GET, "/v1/accounts?as_of=1", None, None).await;
+    assert_eq!(anonymous.status, 401);
+    server.stop();
+    let left = std::fs::read_dir(&server.folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with("past-")).collect();
+    assert!(left.is_empty(), "the read models of pasts are deleted: {left:?}");
+}
+
+/// Every command that reads is asked as of each position of a history. The answer is that of a log that ends there.
+#[tokio::test]
+async fn as_of_each_position_is_what_a_log_that_ends_there_says() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    for _ in 0..7 {
+        server.login("marie@example.be", "Wrong1!!").await;
+    }
+    server.service_post("/v1/orders", order(2, 2, "jan@example.be")).await.expect(201);
+    let data = server.folder.clone();
+    let field = |arguments: &[&str], name: &str| json(&data, arguments)[name].as_str().unwrap().to_owned();
+    let account = field(&["account", "show", "marie@example.be"], "account_id");
+    let companies = said(&data, &["company", "list", "--json"]);
+    let company: Value = serde_json::from_str(companies.lines().next().unwrap()).unwrap();
+    let company = company["company_id"].as_str().unwrap().to_owned();
+    let site = field(&["site", "list", &company], "site_id");
+    let shown = json(&data, &["site", "show", &site]);
+    let terminal = shown["terminals"][0]["terminal_id"].as_str().unwrap().to_owned();
+    server.stop();
+    let questions: [&[&str]; 11] = [
+        &["account", "show", &account, "--json"],
+        &["account", "history", &account, "--json"],
+        &["account", "show", "marie@example.be", "--json"],
+        &["company", "list", "--json"],
+        &["company", "show", &company, "--json"],
+        &["site", "list", &company, "--json"],
+        &["site", "show", &site, "--json"],
+        &["terminal", "show", &terminal, "--json"],
+        &["find", "boul", "--json"],
+        &["audit", "permissions", &account, &site, "--json"],
+        &["takeover", "list", "--json"],
+    ];
+    let log = said(&data, &["events", "tail", "--after", "0", "--json"]);
+    for position in 1..=log.lines().count() {
+        let cut = tempfile::tempdir().unwrap();
+        let copied = Command::new("cp").arg("-a").arg(&data).arg(cut.path()).status().unwrap();
+        assert!(copied.success());
+        let cut = cut.path().join("var");
+        cut_off(&cut, position);
+        said(&cut, &["projections", "rebuild", "all"]);
+        for question in questions {
+            let then = loquet(&data, &[question, &["--as-of", &position.to_string()]].concat());
+            let there = loquet(&cut, question);
+            assert_eq!(then.0, there.0, "{question:?} as of {position}: {then:?} {there:?}");
+            let lines = |out: &str| out.lines().map(body).collect::<Vec<_>>();
+            assert_eq!(lines(&then.1), lines(&there.1), "{question:?} as of {position}");
+        }
+    }
+}
+
+/// What an answer says, without what depends on the time at which it is asked, and on the queue of mails, which has no history.
+fn body(text: &str) -> Value {
+    let Ok(mut body) = serde_json::from_str::<Value>(text) else { return Value::Null };
+    strip(&mut body);
+    body
+}
+
+fn strip(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for name in ["position", "instance", "detail", "last_used_at", "mails", "deliveries"] {
+                fields.remove(name);
+            }
+            fields.values_mut().for_each(strip);
+        }
+        Value::Array(items) => items.iter_mut().for_each(strip),
+        _ => {}
+    }
+}
+
+/// Cuts a log off after a position, and removes what follows from it.
+fn cut_off(data: &Path, position: usize) {
+    let log = rusqlite::Connection::open(data.join("log.db")).unwrap();
+    log.execute("DELETE FROM events WHERE position > ?", [position]).unwrap();
+    for name in
+        ["views.db", "views.db-wal", "views.db-shm", "log.db.heads", "reactions.db", "reactions.db-wal"]
+    {
+        drop(std::fs::remove_file(data.join(name)));
+    }
+    drop(std::fs::remove_dir_all(data.join("proof")));
+}
+
+/// The policy that was in force judges the sample world as it was judged.
+#[test]
+fn what_if_under_the_policy_in_force_is_what_was_and_a_stricter_one_locks_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, chart) = (folder.path().join("var"), folder.path().join("chart.svg"));
+    said(&data, &["demo", "--accounts", "400"]);
+    let what_if =
+        ["audit", "what-if", "--policy", "attempts=3,duration=1h", "--policy", "profile=pci,devices=off"];
+    let asked = json(&data, &[&what_if[..], &["--svg", chart.to_str().unwrap()]].concat());
+    let (history, policies) = (&asked["history"], asked["policies"].as_array().unwrap());
+    assert!(history["lockouts"].as_u64().unwrap() > 0, "{asked:#}");
+    assert_eq!(policies[0]["lockouts"], history["lockouts"]);
+    assert_eq!(policies[0]["guesses_judged"], history["guesses_judged"]);
+    assert_eq!((&policies[0]["guesses_stopped"], &policies[0]["logins_refused"]), (&0.into(), &0.into()));
+    for nobody in ["locked_only_then", "locked_only_really", "owners_kept_out"] {
+        assert_eq!(policies[0][nobody], serde_json::json!([]));
+    }
+    assert!(policies[1]["lockouts"].as_u64() > history["lockouts"].as_u64(), "{asked:#}");
+    assert!(policies[1]["guesses_stopped"].as_u64() > Some(0), "{asked:#}");
+    assert!(!policies[2]["locked_only_really"].as_array().unwrap().is_empty(), "{asked:#}");
+    let svg = std::fs::read_to_string(chart).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("3 guesses, 1h"), "{svg}");
+    let none = json(&data, &["audit", "what-if", "--to", "2000-01-01"]);
+    assert_eq!(none["history"]["guesses_judged"], 0);
+    let (code, _, errors) = loquet(&data, &["audit", "what-if", "--policy", "attempts=0"]);
+    assert!(code == Some(1) && errors.contains("1 to 100"), "{errors}");
+}
