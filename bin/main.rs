@@ -13,6 +13,7 @@ mod exit_codes;
 #[cfg_attr(not(feature = "kafka"), path = "without_kafka.rs")]
 mod kafka;
 mod mode;
+mod moments;
 mod output;
 mod owners;
 mod past;

@@ -16,12 +16,13 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use comfy_table::{ContentArrangement, Table};
-use loquet_domain::values::plain_text::{is_printable, visible_lines};
+use loquet_domain::values::plain_text::{is_printable, visible, visible_lines};
 
 use serde_json::Value;
 
@@ -195,6 +196,11 @@ pub(crate) fn agreed(question: impl Display, told: bool) -> anyhow::Result<()> {
         "y" | "yes" => Ok(()),
         _ => anyhow::bail!("nothing was done"),
     }
+}
+
+/// Returns the path of a file, escaped for display.
+pub(crate) fn place_of(path: &Path) -> String {
+    visible(&path.display().to_string()).into_owned()
 }
 
 /// Returns whether standard error is a terminal. If so, progress and colours are shown there.

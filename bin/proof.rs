@@ -24,7 +24,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::cli::DataDirectory;
-use crate::commands::show::place_of;
+use crate::output::place_of;
 use crate::settings::{Settings, read_secret};
 
 /// The name under which the proof shows its state.

@@ -29,7 +29,7 @@ use loquet_projections::ports::ReadStore;
 use crate::adapters::{self, Access, Close, Log, Memory, MemoryFiles};
 use crate::cli::DataDirectory;
 use crate::clock;
-use crate::commands::moments::{self, Point};
+use crate::moments::{self, Point};
 use crate::past::PastSystems;
 
 /// The number of accounts whose states are cached. As many address claims are cached too.

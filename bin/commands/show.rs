@@ -1,14 +1,12 @@
 //! How commands print results: tables, fields and progress.
 
-use std::path::Path;
-
 use comfy_table::{Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
 use loquet_domain::Moment;
 use loquet_domain::values::address::Address;
-use loquet_domain::values::plain_text::visible;
 use serde_json::Value;
 
+pub(crate) use crate::output::place_of;
 use crate::output::{self, line};
 
 /// A table without borders, so that other programs can split it into columns.
@@ -43,11 +41,6 @@ pub(super) fn fields(shown: &Value) {
 
 fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
-}
-
-/// Returns the path of a file, escaped for display.
-pub(crate) fn place_of(path: &Path) -> String {
-    visible(&path.display().to_string()).into_owned()
 }
 
 /// Returns an address on one line.

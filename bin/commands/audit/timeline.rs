@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::cli::{DataDirectory, Timeline};
 use crate::commands::known::Known;
-use crate::commands::moments::optional;
 use crate::commands::{account as accounts, terminal as of_terminals};
+use crate::moments::optional;
 use crate::output::{Reader, line, note};
 use crate::system::System;
 

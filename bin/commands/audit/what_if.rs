@@ -16,9 +16,9 @@ use serde_json::json;
 
 use crate::adapters;
 use crate::cli::{DataDirectory, WhatIf as Asked};
-use crate::commands::moments::optional;
 use crate::commands::show::{place_of, progress, table};
 use crate::config::{duration, lockout_profile};
+use crate::moments::optional;
 use crate::output::{columns, line, note};
 
 /// Events that are read at once.
