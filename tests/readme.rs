@@ -90,6 +90,17 @@ async fn the_commands_of_the_other_documents_work_as_written() {
             vec!["account-created", "account-activated", "\"personal\"", "accounts: equals a replay"],
         ),
         (
+            "docs/audit.md",
+            vec![
+                "The log is the one that was signed",
+                "This event is in the log",
+                "status               active",
+                "account-created",
+                "Policies were put in force",
+                "as it was",
+            ],
+        ),
+        (
             "docs/operator.md",
             vec![
                 "the configuration is valid",
@@ -147,6 +158,7 @@ fn every_link_between_documents_leads_somewhere() {
         "CHANGELOG.md",
         "docs/operator.md",
         "docs/auditor.md",
+        "docs/audit.md",
         "docs/events.md",
         "docs/security.md",
         "docs/performance.md",

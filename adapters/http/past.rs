@@ -9,8 +9,6 @@ use loquet_domain::ports::{BoxFuture, EventStore, Position};
 use loquet_projections::ports::{ReadStore, StoreFailed};
 use loquet_projections::runner::Status;
 
-use crate::state::Api;
-
 /// The use cases, the log and the read models of an earlier position. Commands fail there.
 pub struct Past {
     /// The use cases.
@@ -31,9 +29,6 @@ pub trait Pasts: Send + Sync {
 
 /// The parameter that asks about the past.
 pub(crate) const PARAMETER: &str = "as_of";
-
-/// Makes the routes over a past.
-pub(crate) type Routes = fn(Arc<Api>) -> Router;
 
 /// How many pasts are kept open. An auditor who asks about one moment asks again.
 const OPEN: usize = 4;

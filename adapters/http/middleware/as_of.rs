@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{Method, Uri, header};
@@ -17,10 +18,13 @@ use tower::ServiceExt;
 
 use crate::extractors::query::refused;
 use crate::extractors::shape::parameters;
-use crate::past::{History, PARAMETER, Past, Routes};
+use crate::past::{History, PARAMETER, Past};
 use crate::request_parts::{ClientAddress, RequestId, bearer};
 use crate::responses::problem::{Fault, Problem};
 use crate::state::Api;
+
+/// Makes the routes over a past.
+pub(crate) type Routes = fn(Arc<Api>) -> Router;
 
 /// The value of `as_of` in a query, as it was written.
 fn asked(uri: &Uri) -> Option<String> {

@@ -14,13 +14,12 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::as_of;
+use super::as_of::{self, Routes};
 use super::buffered_body;
 use super::conditional;
 use super::rate_limits;
 use super::request_identity;
 use crate::extractors::{query, shape};
-use crate::past::Routes;
 use crate::request_parts::REQUEST_ID;
 use crate::responses::localize::Reader;
 use crate::responses::problem::Problem;
