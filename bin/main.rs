@@ -20,6 +20,7 @@ mod past;
 mod plain_log;
 mod proof;
 mod protections;
+mod self_check;
 mod settings;
 mod system;
 mod telemetry;

@@ -66,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) max_lag: u64,
     /// How often a checkpoint of the log is signed.
     pub(crate) proof_every: Duration,
+    /// How often the read models are compared with the log. Zero: never.
+    pub(crate) verify_every: Duration,
     /// Where webhooks may lead.
     pub(crate) guard: Guard,
     /// `None` if no broker is configured.
@@ -209,6 +211,7 @@ impl Settings {
             contract: contract?,
             max_lag: max_lag(config)?,
             proof_every: config.duration("proof.every")?,
+            verify_every: config.duration("projections.verify_every")?,
             guard: guard(config)?,
             kafka,
         })

@@ -209,7 +209,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
                     knew then. It takes the token of a program or of the supplier's staff. The answer has the position in \
                     the header `Loquet-As-Of`. The first query about a moment takes longer, because read models of that \
                     moment are built.",
-                "schema": { "type": "string", "minLength": 1, "maxLength": 40 },
+                "schema": { "type": "string", "minLength": 1, "maxLength": past::LONGEST },
                 "example": "2026-11-01T08:00:00Z",
             }),
         );

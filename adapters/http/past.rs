@@ -30,6 +30,9 @@ pub trait Pasts: Send + Sync {
 /// The parameter that asks about the past.
 pub(crate) const PARAMETER: &str = "as_of";
 
+/// The most characters of its value.
+pub(crate) const LONGEST: usize = 40;
+
 /// How many pasts are kept open. An auditor who asks about one moment asks again.
 const OPEN: usize = 4;
 

@@ -152,6 +152,10 @@ pub struct AskedMetrics {
     pub disk_size: Gauge,
     /// When the last backup ended well, in seconds since 1970. 0: never here.
     pub last_backup: Gauge,
+    /// When the read models were last compared with the log, in seconds since 1970. 0: never here.
+    pub verified: Gauge,
+    /// How many read models differed from the log then.
+    pub views_differing: Gauge,
     pub wal: Family<OfFile, Gauge>,
     pub wal_held: Family<OfFile, Gauge>,
     pub failed: Family<OfPart, Gauge>,
@@ -355,6 +359,17 @@ fn of_the_disk(r: &mut Registry, asked: &AskedMetrics) {
         "When `loquet backup` last ended well, since 1970. 0: never here",
         Unit::Seconds,
         asked.last_backup.clone(),
+    );
+    r.register_with_unit(
+        "views_verified_timestamp",
+        "When the read models were last compared with the log, since 1970. 0: never here",
+        Unit::Seconds,
+        asked.verified.clone(),
+    );
+    r.register(
+        "views_differing",
+        "Read models that differed from the log when they were last compared",
+        asked.views_differing.clone(),
     );
 }
 

@@ -200,11 +200,12 @@ pub(super) fn says_in_use(error: &anyhow::Error) -> bool {
 pub(super) fn copy_of_read_models(
     directory: &DataDirectory,
     scratch: &Path,
-) -> anyhow::Result<Arc<dyn ReadStore>> {
+) -> anyhow::Result<(Arc<dyn ReadStore>, ScratchFile)> {
     let views = directory.file("views.db");
     ensure!(views.exists(), "no server has run in {} yet", directory.data_dir.display());
+    let file = ScratchFile(scratch.to_owned());
     SqliteReadStore::copy(&views, scratch).context("can't copy views.db")?;
-    Ok(Arc::new(SqliteReadStore::open(scratch)?))
+    Ok((Arc::new(SqliteReadStore::open(scratch)?), file))
 }
 
 /// A file of read models that is deleted with this value.

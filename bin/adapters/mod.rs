@@ -207,7 +207,7 @@ pub(crate) fn says_in_use(error: &anyhow::Error) -> bool {
 pub(crate) fn copy_of_read_models(
     directory: &DataDirectory,
     scratch: &Path,
-) -> anyhow::Result<Arc<dyn ReadStore>> {
+) -> anyhow::Result<(Arc<dyn ReadStore>, ScratchFile)> {
     embedded::copy_of_read_models(directory, scratch)
 }
 

@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use loquet_domain::ports::Position;
 use loquet_projections::erased_view::ErasedView;
 use loquet_projections::ports::BuildState;
-use loquet_projections::runner::{Builder, Verdict, verify as compare};
+use loquet_projections::runner::{Builder, Verdict};
 use loquet_projections::views;
 use serde_json::json;
 
@@ -18,6 +18,7 @@ use super::show::{progress, table};
 use crate::adapters::{self, Access};
 use crate::cli::{DataDirectory, Output, ProjectionsCommand};
 use crate::output::{columns, line, result};
+use crate::self_check::compare;
 use crate::system::{Parts, System};
 
 /// How often the progress of a running server is checked.
@@ -189,16 +190,27 @@ fn report(bar: &ProgressBar, names: &str, goal: Position, begun: Instant) {
 
 /// Verifies a copy of the read models, so that a running server is not disturbed. Fails if something differs.
 async fn verify(directory: &DataDirectory, wanted: Vec<Arc<dyn ErasedView>>) -> anyhow::Result<ExitCode> {
-    let scratch = directory.file(&format!("verify-{}.db", std::process::id()));
-    let verdicts = verify_in(directory, &scratch, wanted).await;
-    for suffix in ["", "-wal", "-shm"] {
-        let mut name = scratch.clone().into_os_string();
-        name.push(suffix);
-        drop(std::fs::remove_file(name));
-    }
-    let verdicts = verdicts?;
-    let differs = verdicts.iter().any(|verdict| !verdict.differing.is_empty());
-    for Verdict { view, position, differing } in verdicts {
+    let bar = progress(0, "")?;
+    let open = async || {
+        let system = System::open_to_read(directory).await?;
+        Ok((system.store.clone(), system.codec.clone()))
+    };
+    let reached = |name, position: Position, goal: Position| {
+        bar.set_message(name);
+        bar.set_length(goal.0);
+        bar.set_position(position.0);
+    };
+    let verdicts = compare(directory, open, wanted, reached).await?;
+    bar.finish_and_clear();
+    let mut differs = false;
+    for (view, verdict) in verdicts {
+        let Some(Verdict { position, differing, .. }) = verdict else {
+            result(
+                format_args!("{view}: another version of it answers queries, so there is nothing to compare"),
+                &json!({ "view": view, "equal": null }),
+            );
+            continue;
+        };
         let text = match differing.as_slice() {
             [] => format!("{view}: equals a replay of the log up to position {position}"),
             keys => format!(
@@ -208,41 +220,8 @@ async fn verify(directory: &DataDirectory, wanted: Vec<Arc<dyn ErasedView>>) -> 
             ),
         };
         let equals = differing.is_empty();
+        differs |= !equals;
         result(text, &json!({ "view": view, "position": position, "equal": equals, "differing": differing }));
     }
     Ok(if differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-async fn verify_in(
-    directory: &DataDirectory,
-    scratch: &std::path::Path,
-    wanted: Vec<Arc<dyn ErasedView>>,
-) -> anyhow::Result<Vec<Verdict>> {
-    let copy = adapters::copy_of_read_models(directory, scratch)?;
-    // The log is opened after the copy, so that it has every event that the copy includes.
-    let system = System::open_to_read(directory).await?;
-    let mut verdicts = Vec::new();
-    for view in wanted {
-        let name = view.id().name;
-        let bar = progress(0, name)?;
-        let reached = |position: Position, goal: Position| {
-            bar.set_length(goal.0);
-            bar.set_position(position.0);
-        };
-        let store = system.store.clone();
-        let verdict = compare(store, system.codec.clone(), copy.clone(), view, reached).await?;
-        bar.finish_and_clear();
-        match verdict {
-            Some(verdict) => verdicts.push(verdict),
-            None => {
-                result(
-                    format_args!(
-                        "{name}: another version of it answers queries, so there is nothing to compare"
-                    ),
-                    &json!({ "view": name, "equal": null }),
-                );
-            }
-        }
-    }
-    Ok(verdicts)
 }

@@ -46,6 +46,7 @@ use crate::kafka;
 use crate::mode::Mode;
 use crate::output::greeting;
 use crate::proof::Proof;
+use crate::self_check::SelfCheck;
 use crate::settings::{Settings, read_secret};
 use crate::system::{Parts, System, VERSION};
 
@@ -86,9 +87,9 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let known =
         Known { rows: rows.clone(), reactions, webhooks, status: status.clone(), metrics: metrics.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
+    background.tasks.spawn(self_check(directory, &settings, &system, &status, &metrics, &clock).keep());
     let acts = administration(directory, &system, &service_tokens, &clock, &settings.node);
-    background.tasks.spawn(acts.keep());
-    background.watch(directory, &metrics, &clock, shared_clock)?;
+    background.watch(acts, &metrics, shared_clock)?;
     let kafka = settings.kafka.as_ref().map(|kafka| {
         let server = kafka::Server {
             store: &system.store,
@@ -189,6 +190,26 @@ fn administration(
         directory: directory.clone(),
         clock: clock.clone(),
         node: node.to_owned(),
+    }
+}
+
+/// Makes what compares the read models with the log.
+fn self_check(
+    directory: &DataDirectory,
+    settings: &Settings,
+    system: &System,
+    status: &Status,
+    metrics: &Arc<Metrics>,
+    clock: &Clock,
+) -> SelfCheck {
+    SelfCheck {
+        directory: directory.clone(),
+        store: system.store.clone(),
+        codec: system.codec.clone(),
+        every: settings.verify_every,
+        clock: clock.clone(),
+        status: status.clone(),
+        metrics: metrics.clone(),
     }
 }
 
@@ -417,15 +438,15 @@ struct Background {
 }
 
 impl Background {
-    /// Measures the files of the stores, and keeps the clock of several nodes right.
+    /// Records what operators do, measures the files of the stores, and keeps the clock of several nodes right.
     fn watch(
         &mut self,
-        directory: &DataDirectory,
+        acts: Administration,
         metrics: &Arc<Metrics>,
-        clock: &Clock,
         shared_clock: Option<SharedClock>,
     ) -> anyhow::Result<()> {
-        self.tasks.spawn(adapters::watch_files(directory, metrics.clone(), clock.clone())?);
+        self.tasks.spawn(adapters::watch_files(&acts.directory, metrics.clone(), acts.clock.clone())?);
+        self.tasks.spawn(acts.keep());
         if let Some(clock) = shared_clock {
             self.tasks.spawn(clock.keep());
         }

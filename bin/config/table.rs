@@ -661,6 +661,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "5m",
         "How often a checkpoint of the log is signed, if there are new events",
     ),
+    setting(
+        "projections.verify_every",
+        Kind::Duration("0s", "90d"),
+        "1d",
+        "How often the read models are compared with the log beside the server, which reads the whole log. 0s means never",
+    ),
     setting("log.format", Kind::Choice(&["text", "json"]), "text", "The format of the program's own log"),
     setting("log.filter", Kind::Filter, "info", "The levels of the program's own log that are written"),
     unset(

@@ -396,6 +396,8 @@ async fn a_webhook_notices_that_the_log_was_put_back_and_went_on() {
         }
         std::fs::copy(backup.path().join(file), server.folder.join(file)).unwrap();
     }
+    // Otherwise the server would notice that the log contradicts its last checkpoint.
+    std::fs::remove_dir_all(server.folder.join("proof")).unwrap();
     // The log goes on before a server looks at the webhooks.
     let orders = server.folder.with_extension("orders");
     let lines: String = (10..15).map(|n| format!("{}\n", order(n, n, &format!("p{n}@example.be")))).collect();

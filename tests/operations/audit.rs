@@ -289,3 +289,50 @@ fn what_if_under_the_policy_in_force_is_what_was_and_a_stricter_one_locks_more()
     let (code, _, errors) = loquet(&data, &["audit", "what-if", "--policy", "attempts=0"]);
     assert!(code == Some(1) && errors.contains("1 to 100"), "{errors}");
 }
+
+/// The server compares its read models with the log by itself. Metrics, readiness and the doctor say what it found.
+#[tokio::test]
+async fn a_read_model_that_was_changed_is_found_by_the_server_itself() {
+    let mut server = Server::start_with(&["--projections-verify-every", "2s"]).await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    until(&server, "the read models are compared", |ready, metrics| {
+        ready["services"]["verification"] == "ok" && metrics.contains("loquet_views_differing 0")
+    })
+    .await;
+    assert!(said(&server.folder, &["doctor", "--dev"]).contains("the read models were what the log says"));
+    server.stop();
+    let views = rusqlite::Connection::open(server.folder.join("views.db")).unwrap();
+    let table: String = views
+        .query_row(
+            "SELECT name FROM sqlite_master WHERE name GLOB 'view_accounts_[0-9]*' AND name NOT GLOB '*index*'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let changed = views
+        .execute(&format!("UPDATE {table} SET row = replace(row, 'administrator', 'user')"), [])
+        .unwrap();
+    assert!(changed > 0, "{table}");
+    drop(views);
+    server.restart().await;
+    until(&server, "the difference is found", |ready, metrics| {
+        let said = ready["services"]["verification"].as_str().unwrap_or_default();
+        said.contains("accounts") && metrics.contains("loquet_views_differing 1")
+    })
+    .await;
+    let (code, out, _) = loquet(&server.folder, &["doctor", "--dev"]);
+    assert!(code == Some(1) && out.contains("these read models differed from the log: accounts"), "{out}");
+}
+
+async fn until(server: &Server, what: &str, is_so: impl Fn(&Value, &str) -> bool) {
+    let begun = std::time::Instant::now();
+    loop {
+        let ready = server.service_get("/readyz").await.json();
+        let metrics = server.service_get("/metrics").await.text;
+        if is_so(&ready, &metrics) {
+            return;
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_mins(1), "{what}: {ready:#} {metrics}");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+}

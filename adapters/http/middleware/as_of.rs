@@ -18,7 +18,7 @@ use tower::ServiceExt;
 
 use crate::extractors::query::refused;
 use crate::extractors::shape::parameters;
-use crate::past::{History, PARAMETER, Past};
+use crate::past::{History, LONGEST, PARAMETER, Past};
 use crate::request_parts::{ClientAddress, RequestId, bearer};
 use crate::responses::problem::{Fault, Problem};
 use crate::state::Api;
@@ -55,6 +55,9 @@ async fn past(api: &Arc<Api>, make: Routes, request: Request, asked: &str) -> Re
     let wrong = || {
         refused(vec![Fault { pointer: format!("?{PARAMETER}"), rule: "as-of-invalid", places: Vec::new() }])
     };
+    if asked.chars().count() > LONGEST {
+        return Err(wrong());
+    }
     let position = match asked.parse() {
         Ok(position) => api.log_at(Position(position)).await.map(|_| Position(position))?,
         Err(_) => {

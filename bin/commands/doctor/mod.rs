@@ -25,6 +25,7 @@ use crate::engine::Engine;
 use crate::kafka::{self, Seen};
 use crate::mode::Mode;
 use crate::output::line;
+use crate::self_check::Checked;
 use crate::settings::Settings;
 use crate::system::System;
 
@@ -109,6 +110,7 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
     }
     soundness(&directory, &mut findings);
     read_models(&directory, &mut findings).await;
+    verification(&directory, &mut findings);
     mails(&directory, settings.as_ref(), &mut findings).await;
     kafka(&directory, settings.as_ref(), &mut findings).await;
     report(&findings, doctor.json)
@@ -394,6 +396,20 @@ async fn clock_against(directory: &DataDirectory, head: Position, findings: &mut
             );
         }
         _ => findings.well("clock", format!("it shows {now}, which is not before the log's last event")),
+    }
+}
+
+/// The result of the last comparison beside a server.
+fn verification(directory: &DataDirectory, findings: &mut Findings) {
+    let Some(last) = Checked::last(directory) else { return };
+    match last.fault() {
+        Some(why) => findings.fail(
+            "verification",
+            why,
+            "Find out who changed the files, run `loquet audit verify`, and rebuild the read models.",
+        ),
+        None => findings
+            .well("verification", format!("the read models were what the log says at {}", moment(last.at))),
     }
 }
 
