@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use loquet_crypto::account_keys::AccountKeys;
 use loquet_domain::Moment;
-use loquet_domain::administration::{Observed, RestoreNotice, ServerKeyNotice, TokenNotice};
+use loquet_domain::administration::{ExportNotice, Observed, RestoreNotice, ServerKeyNotice, TokenNotice};
 use loquet_domain::app::App;
 use loquet_domain::fact::{Actor, Context};
 use loquet_domain::ids::CorrelationId;
@@ -27,11 +27,17 @@ const LOOK: Duration = Duration::from_secs(2);
 /// The file with the notes of the commands.
 const NOTES: &str = "administration.json";
 
+/// How many extracts are noted until a server has recorded them.
+const EXPORTS: usize = 1000;
+
 /// What commands note in the data directory.
 #[derive(Default, Serialize, Deserialize)]
 struct Notes {
     restore: Option<RestoreNotice>,
     rotation: Option<RotationNote>,
+    /// The newest extracts of the history, the newest last.
+    #[serde(default)]
+    exports: Vec<ExportNotice>,
 }
 
 /// The last rotation of the server key.
@@ -52,6 +58,15 @@ pub(crate) fn operator() -> Option<String> {
 pub(crate) fn note_restore(directory: &DataDirectory, restore: RestoreNotice) -> std::io::Result<()> {
     let path = directory.file(NOTES);
     let notes = Notes { restore: Some(restore), ..snapshot_file::load(&path) };
+    snapshot_file::save(&path, &notes)
+}
+
+/// Notes that an extract of the history is taken.
+pub(crate) fn note_export(directory: &DataDirectory, export: ExportNotice) -> std::io::Result<()> {
+    let path = directory.file(NOTES);
+    let mut notes: Notes = snapshot_file::load(&path);
+    notes.exports.push(export);
+    notes.exports.drain(..notes.exports.len().saturating_sub(EXPORTS));
     snapshot_file::save(&path, &notes)
 }
 
@@ -117,7 +132,8 @@ impl Administration {
                 rotated_by: note.and_then(|note| note.by),
             }
         });
-        let observed = Observed { tokens, server_key, restore: notes.restore, policies };
+        let observed =
+            Observed { tokens, server_key, restore: notes.restore, policies, exports: notes.exports };
         let context = Context {
             at: (self.clock)(),
             actor: Actor::Operator,

@@ -73,12 +73,18 @@ impl ProofFiles {
         read_checkpoints(&self.checkpoints())
     }
 
+    /// Reads the private key.
+    pub(crate) fn signer(&self) -> anyhow::Result<SignerKey> {
+        let path = self.key();
+        let text = read_secret(&path)?;
+        SignerKey::parse(&text).with_context(|| format!("{} can't be used", place_of(&path)))
+    }
+
     /// Reads the private key. Makes one for a log that has no checkpoint yet.
-    fn signer(&self, host: &str) -> anyhow::Result<SignerKey> {
+    fn signer_or_new(&self, host: &str) -> anyhow::Result<SignerKey> {
         let path = self.key();
         if path.exists() {
-            let text = read_secret(&path)?;
-            return SignerKey::parse(&text).with_context(|| format!("{} can't be used", place_of(&path)));
+            return self.signer();
         }
         ensure!(
             !self.checkpoints().exists(),
@@ -144,7 +150,7 @@ impl Proof {
         status: Status,
     ) -> anyhow::Result<Self> {
         let files = ProofFiles::of(directory);
-        let key = files.signer(&host_of(&settings.public_url))?;
+        let key = files.signer_or_new(&host_of(&settings.public_url))?;
         let kept = files.kept()?;
         let last = last_of(&files, &kept, &key.verifier())?;
         let (size, position) = last

@@ -97,6 +97,7 @@ async fn the_commands_of_the_other_documents_work_as_written() {
                 "status               active",
                 "account-created",
                 "Policies were put in force",
+                "This extract is of the log",
                 "as it was",
             ],
         ),

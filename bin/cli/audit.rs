@@ -20,6 +20,17 @@ pub(crate) enum AuditCommand {
     },
     /// Check a proof that an event is in the log, and print the event. Nothing but the public key is trusted.
     CheckProof(CheckProof),
+    /// Write an extract of the history into a new directory: JSON Lines and CSV, with a signed manifest that says which
+    /// events of which log these are. The extract itself is an event.
+    Export(ExportHistory),
+    /// Check an extract with its manifest. Nothing but the public key is trusted.
+    CheckExport {
+        /// The directory of the extract.
+        folder: PathBuf,
+        /// The public key, as `audit key` printed it, or a file with it.
+        #[arg(long, value_name = "KEY")]
+        public_key: String,
+    },
     /// Judge the history of logins again under other lockout policies, in one pass over the log. Says who would have been
     /// locked out that was not, and the reverse.
     WhatIf(WhatIf),
@@ -86,6 +97,24 @@ pub(crate) struct Timeline {
     /// Print JSON, one object for each event.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ExportHistory {
+    /// The directory. It must not exist.
+    pub(crate) folder: PathBuf,
+    /// The first moment, such as 2026-11-01 or 2026-11-01T08:00:00Z. By default, the beginning of the log.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) from: Option<String>,
+    /// The first moment that no longer counts. By default, the end of the log.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) to: Option<String>,
+    /// Add what is encrypted in the log: names, addresses, support's reasons. It takes --reason.
+    #[arg(long, requires = "reason")]
+    pub(crate) personal: bool,
+    /// Why the extract is taken. The log keeps it, unencrypted: name no person.
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
 }
 
 #[derive(Args)]

@@ -61,6 +61,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "audit what-if --profile pci --policy attempts=5,duration=30m --policy devices=off --svg chart.svg",
         ],
     ),
+    (
+        "audit export",
+        &[
+            "audit export extract --from 2026-01-01 --to 2027-01-01",
+            "audit export extract --personal --reason 'yearly audit'",
+        ],
+    ),
+    ("audit check-export", &["audit check-export extract --public-key public.key"]),
     ("audit account", &["audit account marie@boulangerie.example --as-of 2026-11-01T08:00:00Z"]),
     ("audit company", &["audit company 0123.456.749 --as-of 2026-11-01"]),
     ("audit site", &["audit site 0198c0de-0000-4000-8000-000000000000 --as-of 1042"]),

@@ -6,8 +6,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 /// The words of the commands whose result is printed as JSON with `--json`.
 const COMMANDS: &[&str] = &[
     "account erase",
+    "audit check-export",
     "audit check-proof",
     "audit checkpoint",
+    "audit export",
     "audit key",
     "audit verify",
     "backup",

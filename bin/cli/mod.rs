@@ -16,7 +16,9 @@ mod output;
 pub(crate) mod past;
 mod words;
 
-pub(crate) use audit::{AuditCommand, AuditPermissions, CheckProof, Timeline, VerifyLog, WhatIf};
+pub(crate) use audit::{
+    AuditCommand, AuditPermissions, CheckProof, ExportHistory, Timeline, VerifyLog, WhatIf,
+};
 pub(crate) use companies::{
     AskPermission, CompanyCommand, EraseCompany, ImportTerminals, ListCompanies, ListSites, ListTakeOvers,
     PermissionCommand, ReleaseTerminal, SiteCommand, TakeOverCommand, TerminalCommand, WhichCompany,

@@ -5,10 +5,11 @@
 //! compares what it finds with what the stream says, and records what is new. Each change is recorded once, however many
 //! servers look.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::Moment;
 use crate::decider::Decider;
@@ -81,6 +82,25 @@ pub struct RestoreNotice {
     pub version: String,
 }
 
+/// An extract of the history that an operator or an auditor took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportNotice {
+    /// The id of the extract.
+    pub id: Uuid,
+    /// When it was taken.
+    pub at: Moment,
+    /// The system's user who took it, if known.
+    pub by: Option<String>,
+    /// Why, in their words. It is not encrypted.
+    pub reason: Option<String>,
+    /// Whether it has what is encrypted in the log, such as names and addresses.
+    pub personal: bool,
+    /// The first position that was asked for.
+    pub from: u64,
+    /// The last position that was asked for.
+    pub to: u64,
+}
+
 /// What a server finds. `None` stands for what it did not look at, or does not know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
@@ -92,6 +112,8 @@ pub struct Observed {
     pub restore: Option<RestoreNotice>,
     /// The policies of this server, and the name of its node.
     pub policies: Option<(PoliciesInForce, String)>,
+    /// The extracts of the history that were taken.
+    pub exports: Vec<ExportNotice>,
 }
 
 /// What the stream says.
@@ -103,6 +125,7 @@ pub struct Administration {
     server_key: Option<String>,
     restored_at: Option<Moment>,
     policies: Option<PoliciesInForce>,
+    exports: BTreeSet<Uuid>,
 }
 
 /// Something that an operator did.
@@ -168,6 +191,11 @@ pub enum Event {
         /// The policies.
         policies: PoliciesInForce,
     },
+    /// An extract of the history was taken.
+    HistoryExported {
+        /// Which, by whom and why.
+        export: ExportNotice,
+    },
 }
 
 /// The commands of the administration.
@@ -181,7 +209,7 @@ pub enum Command {
 #[must_use]
 pub fn decide(known: &Administration, command: Command) -> Vec<Event> {
     let Command::Record(observed) = command;
-    let Observed { tokens, server_key, restore, policies } = *observed;
+    let Observed { tokens, server_key, restore, policies, exports } = *observed;
     let restore = restore.filter(|restore| known.restored_at.is_none_or(|at| at < restore.restored_at));
     let key = server_key.filter(|key| known.server_key.as_ref() != Some(&key.fingerprint));
     let policies = policies.filter(|(policies, _)| known.policies.as_ref() != Some(policies));
@@ -189,7 +217,9 @@ pub fn decide(known: &Administration, command: Command) -> Vec<Event> {
     let key = key.map(|key| Event::ServerKeyPutInUse { key });
     let policies = policies.map(|(policies, node)| Event::PoliciesPutInForce { node, policies });
     let tokens = tokens.into_iter().flat_map(|token| of_token(known, token));
-    restore.into_iter().chain(key).chain(policies).chain(tokens).collect()
+    let exports = exports.into_iter().filter(|export| !known.exports.contains(&export.id));
+    let exports = exports.map(|export| Event::HistoryExported { export });
+    restore.into_iter().chain(key).chain(policies).chain(tokens).chain(exports).collect()
 }
 
 fn of_token(known: &Administration, token: TokenNotice) -> impl Iterator<Item = Event> {
@@ -235,6 +265,9 @@ impl Decider for Administration {
             Event::ServerKeyPutInUse { key } => self.server_key = Some(key.fingerprint.clone()),
             Event::BackupRestored { restore } => self.restored_at = Some(restore.restored_at),
             Event::PoliciesPutInForce { policies, .. } => self.policies = Some(policies.clone()),
+            Event::HistoryExported { export } => {
+                self.exports.insert(export.id);
+            }
         }
         self
     }

@@ -52,8 +52,13 @@ fn each_act_is_recorded_once_though_every_look_finds_it() {
         let policies = Policies { lockout: lockout.unwrap(), ..Policies::default() };
         Some((PoliciesInForce::of(&policies), "node-1".to_owned()))
     };
-    let first =
-        Observed { tokens: vec![token("a")], server_key: Some(key(1)), restore: None, policies: policies(7) };
+    let first = Observed {
+        tokens: vec![token("a")],
+        server_key: Some(key(1)),
+        restore: None,
+        policies: policies(7),
+        exports: Vec::new(),
+    };
     assert_eq!(record(&mut known, first.clone()).len(), 3);
     assert_eq!(record(&mut known, first.clone()), []);
     let later = Observed { tokens: vec![revoked, successor], ..first.clone() };
@@ -88,4 +93,22 @@ fn a_restored_log_that_lacks_a_later_restore_gets_it_and_an_older_note_adds_noth
     assert_eq!(record(&mut known, observed(10)), []);
     assert_eq!(record(&mut known, observed(9)), []);
     assert_eq!(record(&mut known, observed(11)).len(), 1);
+}
+
+#[test]
+fn each_extract_is_recorded_once() {
+    let mut known = Administration::default();
+    let export = ExportNotice {
+        id: Uuid::from_u128(1),
+        at: at(1),
+        by: None,
+        reason: Some("yearly audit".to_owned()),
+        personal: true,
+        from: 1,
+        to: 9,
+    };
+    let other = ExportNotice { id: Uuid::from_u128(2), ..export.clone() };
+    let observed = |exports| Observed { exports, ..Observed::default() };
+    assert_eq!(record(&mut known, observed(vec![export.clone()])).len(), 1);
+    assert_eq!(record(&mut known, observed(vec![export, other])).len(), 1);
 }

@@ -1,7 +1,7 @@
 //! The stored form of the acts of administration.
 
 use crate::Moment;
-use crate::administration::{Event, RestoreNotice, ServerKeyNotice};
+use crate::administration::{Event, ExportNotice, RestoreNotice, ServerKeyNotice};
 use crate::fact::StaffRole;
 use crate::policies::in_force::PoliciesInForce;
 
@@ -38,5 +38,8 @@ stored_events!(Administration:
     "policies-put-in-force" => PoliciesPutInForce {
         node as "node": String,
         policies as "policies": PoliciesInForce,
+    },
+    "history-exported" => HistoryExported {
+        export as "export": ExportNotice,
     },
 );

@@ -13,7 +13,7 @@ use crate::access::{Event as G, GroupName, GroupText, NewGroup, Where};
 use crate::account::{
     Admission, Counts, DeviceCount, DeviceEnd, DeviceOrigin, Event as A, Origin, Role, Rows, SessionEnd,
 };
-use crate::administration::{Event as M, RestoreNotice, ServerKeyNotice};
+use crate::administration::{Event as M, ExportNotice, RestoreNotice, ServerKeyNotice};
 use crate::company::{AddressKind, CompanyName, Event as C, MovedSite, Registration, SiteName};
 use crate::email_claim::Event as E;
 use crate::fact::StaffRole;
@@ -227,7 +227,7 @@ fn of_serials(terminal: TerminalId, order: &OrderId) -> [DomainEvent; 3] {
 }
 
 /// The examples of acts of administration.
-fn of_administration() -> [DomainEvent; 6] {
+fn of_administration() -> [DomainEvent; 7] {
     let by = || Some("anna".to_owned());
     let [token, first, name] = ["0a1b2c3d4e5f", "5f4e3d2c1b0a", "web shop"].map(ToOwned::to_owned);
     let acts = [
@@ -270,6 +270,17 @@ fn of_administration() -> [DomainEvent; 6] {
         M::PoliciesPutInForce {
             node: "node-1".to_owned(),
             policies: PoliciesInForce::of(&Policies::default()),
+        },
+        M::HistoryExported {
+            export: ExportNotice {
+                id: id(18),
+                at: moment(),
+                by: by(),
+                reason: Some("yearly audit".to_owned()),
+                personal: true,
+                from: 1,
+                to: 1042,
+            },
         },
     ];
     acts.map(DomainEvent::Administration)

@@ -253,6 +253,7 @@ fn a_sample_world_has_everything_that_can_happen_to_a_merchant() {
         "server-key-put-in-use",
         "backup-restored",
         "policies-put-in-force",
+        "history-exported",
     ];
     let names_of_all = loquet_domain::schema::names().into_iter();
     let missing: Vec<_> =

@@ -303,3 +303,59 @@ async fn after_an_erasure_the_log_verifies_and_old_checkpoints_hold() {
     let (is_well, said) = whole.loquet(&["audit", "verify"]);
     assert!(is_well && said.contains("0 later events"), "{said}");
 }
+
+/// An extract says of which log it is, and an altered one is refused. The look is itself an event.
+#[tokio::test]
+async fn an_extract_of_the_history_is_signed_and_is_itself_an_event() {
+    let whole = evidence().await;
+    let extract = whole.folder.path().join("extract");
+    let path = extract.to_str().unwrap();
+    let (is_well, said) = whole.loquet(&["audit", "export", path, "--personal"]);
+    assert!(!is_well && said.contains("--reason"), "personal data is for a reason alone: {said}");
+    let (is_well, said) = whole.loquet(&["audit", "export", path]);
+    assert!(is_well, "{said}");
+    let lines = std::fs::read_to_string(extract.join("events.jsonl")).unwrap();
+    assert_eq!(u64::try_from(lines.lines().count()).unwrap(), events(&whole));
+    assert!(!lines.contains("marie") && !lines.contains("personal"), "{lines}");
+    // Read back by a program that nobody here wrote.
+    let csv = extract.join("events.csv");
+    let count =
+        "import csv, sys; rows = list(csv.DictReader(open(sys.argv[1]))); print(len(rows), rows[0]['type'])";
+    let read = Command::new("python3").args(["-c", count]).arg(&csv).output().unwrap();
+    let read = String::from_utf8(read.stdout).unwrap();
+    assert!(read.starts_with(&format!("{} ", events(&whole))), "{read}");
+    let check = |key: &str| whole.loquet(&["audit", "check-export", path, "--public-key", key]);
+    let (is_well, said) = check(&whole.public_key);
+    assert!(is_well && said.contains("This extract is of the log"), "{said}");
+    std::fs::write(extract.join("events.jsonl"), lines.replacen("login-failed", "login-succeeded", 1))
+        .unwrap();
+    let (is_well, said) = check(&whole.public_key);
+    assert!(!is_well && said.contains("is not the file that was signed"), "{said}");
+    let other = loquet_proof::note::SignerKey::fresh("portal.example").unwrap().verifier().to_string();
+    let (is_well, said) = check(&other);
+    assert!(!is_well && said.contains("has no signature"), "{said}");
+    // With what is encrypted, for a reason.
+    let personal = whole.folder.path().join("personal");
+    let arguments = ["audit", "export", personal.to_str().unwrap(), "--personal", "--reason", "yearly audit"];
+    let (is_well, said) = whole.loquet(&arguments);
+    assert!(is_well, "{said}");
+    assert!(std::fs::read_to_string(personal.join("events.jsonl")).unwrap().contains("marie@example.be"));
+    let mut server = Server::over(whole.data(), &[]).await;
+    let begun = Instant::now();
+    loop {
+        let (_, told) = whole.loquet(&["audit", "timeline", "administration", "--json"]);
+        let exports: Vec<Value> = told
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|event| event["type"] == "history-exported")
+            .collect();
+        if let [first, second] = &exports[..] {
+            assert_eq!(first["data"]["export"]["personal"], false);
+            assert_eq!(second["data"]["export"]["reason"], "yearly audit");
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{told}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    server.stop();
+}

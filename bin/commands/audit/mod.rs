@@ -1,5 +1,6 @@
 //! `loquet audit`.
 
+mod export;
 mod permissions;
 mod proofs;
 mod timeline;
@@ -22,6 +23,8 @@ pub(crate) async fn run(directory: &DataDirectory, command: AuditCommand) -> any
         AuditCommand::Terminal(which) => super::terminal::show(directory, &which).await?,
         AuditCommand::Permissions(which) => permissions::run(directory, &which).await?,
         AuditCommand::Timeline(what) | AuditCommand::Diff(what) => timeline::run(directory, &what).await?,
+        AuditCommand::Export(what) => export::run(directory, &what).await?,
+        AuditCommand::CheckExport { folder, public_key } => export::check(&folder, &public_key)?,
         AuditCommand::WhatIf(what) => what_if::run(directory, &what).await?,
         AuditCommand::CheckProof(what) => proofs::check(&what)?,
         AuditCommand::Consistency { from, to } => proofs::consistency(directory, from, to)?,

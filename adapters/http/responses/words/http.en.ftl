@@ -454,6 +454,7 @@ data-event-token-revoked = A token was revoked
 data-event-server-key-put-in-use = A server key was put in use
 data-event-backup-restored = A backup was restored
 data-event-policies-put-in-force = Policies were put in force
+data-event-history-exported = An extract of the history was taken
 data-event-takeover-opened = A take-over was opened
 data-event-takeover-confirmed = A company agreed to a take-over
 data-event-takeover-begun = A take-over began to take effect

@@ -454,6 +454,7 @@ data-event-token-revoked = Un jeton a été révoqué
 data-event-server-key-put-in-use = Une clé de serveur a été mise en service
 data-event-backup-restored = Une sauvegarde a été restaurée
 data-event-policies-put-in-force = Des règles sont entrées en vigueur
+data-event-history-exported = Un extrait de l'historique a été pris
 data-event-takeover-opened = Une reprise a été ouverte
 data-event-takeover-confirmed = Une entreprise a donné son accord à une reprise
 data-event-takeover-begun = L'exécution d'une reprise a commencé

@@ -454,6 +454,7 @@ data-event-token-revoked = Een token is ingetrokken
 data-event-server-key-put-in-use = Er is een serversleutel in gebruik genomen
 data-event-backup-restored = Er is een back-up teruggezet
 data-event-policies-put-in-force = Er zijn regels van kracht geworden
+data-event-history-exported = Er is een uittreksel van de geschiedenis gemaakt
 data-event-takeover-opened = Er is een overname geopend
 data-event-takeover-confirmed = Een bedrijf is akkoord gegaan met een overname
 data-event-takeover-begun = De uitvoering van een overname is begonnen
