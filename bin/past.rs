@@ -1,6 +1,6 @@
 //! The system as it was at an earlier position of the log: the same use cases and views, over the log up to there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,6 +13,7 @@ use loquet_projections::as_of::AsOf;
 use loquet_projections::ports::StoreFailed;
 use loquet_projections::runner::{PastRows, Status};
 use loquet_projections::views;
+use tokio::sync::Mutex;
 
 use crate::adapters;
 
@@ -31,6 +32,22 @@ pub(crate) struct PastSystems {
     pub(crate) store: Arc<dyn EventStore>,
     /// The folder for the read models of pasts. Their files are deleted with them.
     pub(crate) folder: PathBuf,
+    /// Held while a read model of a past is built.
+    pub(crate) turn: Arc<Mutex<()>>,
+}
+
+/// Removes the read models of pasts, and of comparisons, that a process left behind when it was killed.
+pub(crate) fn remove_left_over(folder: &Path) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let rest = name.strip_prefix("past-").or_else(|| name.strip_prefix("verify-"));
+        let process: Option<u32> = rest.and_then(|rest| rest.split(['-', '.']).next()?.parse().ok());
+        let is_left = process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists());
+        if is_left && name.contains(".db") {
+            drop(std::fs::remove_file(path));
+        }
+    }
 }
 
 impl PastSystems {
@@ -55,7 +72,8 @@ impl PastSystems {
         let codec = ports.codec.clone();
         let scratch = adapters::scratch_read_models(&self.scratch());
         let (rows, file) = scratch.map_err(|error| StoreFailed::new(Unusable(format!("{error:#}"))))?;
-        let rows = PastRows::new(rows, self.store.clone(), codec, position).kept_with(file);
+        let rows =
+            PastRows::new(rows, self.store.clone(), codec, position, self.turn.clone()).kept_with(file);
         let status = Status::at(views::all().iter().map(|view| view.id()), position);
         let app = Arc::new(App::new(self.policies.clone(), ports));
         Ok(Past { app, store, rows: Arc::new(rows), status })

@@ -167,6 +167,7 @@ impl System {
             policies: self.policies.clone(),
             store: self.store.clone(),
             folder: directory.data_dir.clone(),
+            turn: Arc::default(),
         }
     }
 

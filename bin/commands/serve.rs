@@ -45,6 +45,7 @@ use crate::config::Config;
 use crate::kafka;
 use crate::mode::Mode;
 use crate::output::greeting;
+use crate::past::remove_left_over;
 use crate::proof::Proof;
 use crate::self_check::SelfCheck;
 use crate::settings::{Settings, read_secret};
@@ -169,6 +170,7 @@ async fn open(
         metrics: metrics.clone(),
     };
     let system = System::open(directory, Access::Write, parts).await?;
+    remove_left_over(&directory.data_dir);
     system.refuse_altered(directory).await?;
     system.note_last_moment().await?;
     Ok(system)

@@ -16,38 +16,66 @@ use crate::views;
 /// The read models of an earlier position, in a store of their own.
 pub struct PastRows {
     rows: Arc<dyn ReadStore>,
+    past: Arc<Past>,
+    /// What is dropped with the rows, such as their file.
+    kept: Option<Arc<dyn Send + Sync>>,
+}
+
+/// What builds the views.
+struct Past {
+    rows: Arc<dyn ReadStore>,
     store: Arc<dyn EventStore>,
     codec: Arc<dyn EventCodec>,
     views: Vec<Arc<dyn ErasedView>>,
     position: Position,
-    /// What is dropped with the rows, such as their file.
-    _kept: Option<Box<dyn Send + Sync>>,
     built: Mutex<BTreeSet<&'static str>>,
+    /// Held while a view is built. All pasts share it, so that one view is built at a time.
+    turn: Arc<Mutex<()>>,
 }
 
 impl PastRows {
-    /// The views as of `position`. `rows` is empty, and nothing else writes to it.
+    /// The views as of `position`. `rows` is empty, and nothing else writes to it. Of all pasts with one `turn`, one at a
+    /// time builds a view.
     #[must_use]
     pub fn new(
         rows: Arc<dyn ReadStore>,
         store: Arc<dyn EventStore>,
         codec: Arc<dyn EventCodec>,
         position: Position,
+        turn: Arc<Mutex<()>>,
     ) -> Self {
         let store: Arc<dyn EventStore> = Arc::new(AsOf::new(store, position));
-        Self { rows, store, codec, views: views::all(), position, _kept: None, built: Mutex::default() }
+        let (views, built) = (views::all(), Mutex::default());
+        let past = Arc::new(Past { rows: rows.clone(), store, codec, views, position, built, turn });
+        Self { rows, past, kept: None }
     }
 
     /// The same rows. The value is dropped with them.
     #[must_use]
     pub fn kept_with(self, kept: impl Send + Sync + 'static) -> Self {
-        Self { _kept: Some(Box::new(kept)), ..self }
+        Self { kept: Some(Arc::new(kept)), ..self }
     }
 
-    /// Builds a view, unless it is built. Others that ask for it meanwhile wait.
+    /// Waits until a view is built. If the caller does not wait to the end, the build goes on, and the next caller finds it.
     async fn have(&self, wanted: ViewId) -> Result<(), StoreFailed> {
-        let mut built = self.built.lock().await;
-        if built.contains(wanted.name) {
+        if self.past.built.lock().await.contains(wanted.name) {
+            return Ok(());
+        }
+        let (past, kept) = (self.past.clone(), self.kept.clone());
+        let building = tokio::spawn(async move {
+            let built = past.build(wanted).await;
+            drop(kept);
+            built
+        });
+        building.await.map_err(StoreFailed::new)?
+    }
+}
+
+impl Past {
+    /// Builds a view, unless it is built. Others that ask for it meanwhile wait.
+    async fn build(&self, wanted: ViewId) -> Result<(), StoreFailed> {
+        let _turn = self.turn.lock().await;
+        if self.built.lock().await.contains(wanted.name) {
             return Ok(());
         }
         let view = self.views.iter().find(|view| view.id() == wanted).cloned();
@@ -56,7 +84,7 @@ impl PastRows {
         let mut builder = builder.await.map_err(failed)?;
         builder.build(self.position, |_| ()).await.map_err(failed)?;
         builder.take_over().await.map_err(failed)?;
-        built.insert(wanted.name);
+        self.built.lock().await.insert(wanted.name);
         Ok(())
     }
 }
