@@ -130,6 +130,8 @@ pub(crate) struct Proof {
     clock: Clock,
     status: Status,
     every: Duration,
+    /// A further file for checkpoints.
+    copy_to: Option<PathBuf>,
     tree: TreeWriter,
     /// The position of the tree's last event.
     position: Position,
@@ -167,8 +169,8 @@ impl Proof {
             let before = kept.iter().rev().nth(1).map_or(0, |kept| kept.position);
             compare(&files, store.as_ref(), checkpoint, *position, Position(before)).await?;
         }
-        let every = settings.proof_every;
-        Ok(Self { files, key, store, clock, status, every, tree, position, signed: size })
+        let (every, copy_to) = (settings.proof_every, settings.proof_copy_to.clone());
+        Ok(Self { files, key, store, clock, status, every, copy_to, tree, position, signed: size })
     }
 
     /// Follows the log and signs checkpoints in a task of its own.
@@ -235,7 +237,11 @@ impl Proof {
         let kept = KeptCheckpoint { at: (self.clock)(), position: self.position.0, note };
         checkpoint::add(&self.files.checkpoints(), &kept).context("the checkpoint can't be written")?;
         self.signed = size;
-        Ok(())
+        match &self.copy_to {
+            Some(path) => checkpoint::add(path, &kept)
+                .with_context(|| format!("the checkpoint can't be added to {} too", place_of(path))),
+            None => Ok(()),
+        }
     }
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) max_lag: u64,
     /// How often a checkpoint of the log is signed.
     pub(crate) proof_every: Duration,
+    /// A further file for checkpoints.
+    pub(crate) proof_copy_to: Option<PathBuf>,
     /// How often the read models are compared with the log. Zero: never.
     pub(crate) verify_every: Duration,
     /// Where webhooks may lead.
@@ -211,6 +213,7 @@ impl Settings {
             contract: contract?,
             max_lag: max_lag(config)?,
             proof_every: config.duration("proof.every")?,
+            proof_copy_to: config.text("proof.copy_to").map(PathBuf::from),
             verify_every: config.duration("projections.verify_every")?,
             guard: guard(config)?,
             kafka,

@@ -661,6 +661,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "5m",
         "How often a checkpoint of the log is signed, if there are new events",
     ),
+    unset(
+        "proof.copy_to",
+        Kind::Path,
+        "/mnt/audit/checkpoints.jsonl",
+        "A file on another machine's disk to which each checkpoint is added too. Who changes the log later can't change this copy. Without this setting, checkpoints are in the data directory alone",
+    ),
     setting(
         "projections.verify_every",
         Kind::Duration("0s", "90d"),

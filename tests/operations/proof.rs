@@ -74,16 +74,20 @@ impl Evidence {
 /// Runs a server, and stops it twice: each time it signs a checkpoint.
 async fn evidence() -> Evidence {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::over(folder.path().join("var"), &[]).await;
+    let copied = folder.path().join("copied.jsonl");
+    let copy_to = ["--proof-copy-to", copied.to_str().unwrap()];
+    let mut server = Server::over(folder.path().join("var"), &copy_to).await;
     server.active(1, "marie@example.be", PASSWORD).await;
-    server.restart_with(&[]).await;
+    server.restart_with(&copy_to).await;
     for _ in 0..8 {
         server.login("marie@example.be", "Wrong1!!").await;
     }
     server.service_post("/v1/orders", order(2, 2, "jan@example.be")).await.expect(201);
     server.stop();
     let data = folder.path().join("var");
-    std::fs::copy(data.join("proof/checkpoints.jsonl"), folder.path().join("kept.jsonl")).unwrap();
+    std::fs::copy(&copied, folder.path().join("kept.jsonl")).unwrap();
+    let own = std::fs::read(data.join("proof/checkpoints.jsonl")).unwrap();
+    assert_eq!(std::fs::read(copied).unwrap(), own, "each checkpoint is in both files");
     let public_key = std::fs::read_to_string(data.join("proof/public.key")).unwrap().trim().to_owned();
     let evidence = Evidence { folder, public_key };
     // The write-ahead log is copied into the file, so that the file alone can be changed.
