@@ -1,6 +1,8 @@
 //! Compares a log with its checkpoints, and names what does not fit. It trusts the public key alone: not the log, not the
-//! tree beside it, and not the file of checkpoints.
+//! tree beside it, and not the file of checkpoints. The leaves beside the log are believed as far as a signed root proves
+//! them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 
@@ -9,13 +11,15 @@ use loquet_domain::ports::{EventStore, Position, ReadError, RecordedEvent};
 use crate::checkpoint::{Checkpoint, KeptCheckpoint};
 use crate::leaf::{hash_of, leaf_at};
 use crate::note::{NoteError, VerifierKey};
-use crate::tree::{Growing, Hash, leaf_hash, root};
+use crate::tree::{Growing, Hash, leaf_hash};
 use crate::tree_files::TreeReader;
 
 /// Events that are read at once.
 const PAGE: usize = 1000;
 /// The most findings that are listed. Further ones are counted.
 const LISTED: usize = 50;
+/// Leaves that are read at once.
+const LEAVES: u64 = 10_000;
 /// How far away the place is looked for at which an event belongs.
 const NEAR: u64 = 32;
 
@@ -36,10 +40,19 @@ pub enum Finding {
         /// The size that it names.
         size: u64,
     },
-    /// The tree in the data directory is not the one that was signed.
-    Tree {
-        /// The size of the checkpoint.
-        size: u64,
+    /// Events are missing before a position.
+    Removed {
+        /// How many.
+        count: u64,
+        /// The position of the event after them.
+        before: Position,
+    },
+    /// Events were inserted before a position.
+    Inserted {
+        /// How many.
+        count: u64,
+        /// The position of the event after them.
+        before: Position,
     },
     /// An event is not the one that was recorded at its position.
     Event {
@@ -75,8 +88,11 @@ impl fmt::Display for Finding {
                 f,
                 "checkpoint {number} (of {size} events) contradicts an earlier one: both were signed, so the log had two histories"
             ),
-            Self::Tree { size } => {
-                write!(f, "the tree beside the log is not the one that was signed for {size} events")
+            Self::Removed { count, before } => {
+                write!(f, "{count} events before position {before} were removed")
+            }
+            Self::Inserted { count, before } => {
+                write!(f, "{count} events before position {before} were inserted")
             }
             Self::Event { position, found, belongs_to: Some(other) } => write!(
                 f,
@@ -115,6 +131,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The number of findings that are not listed.
     pub more: u64,
+    /// Whether the tree beside the log is not the one that was signed. That alone says nothing about the log: the tree follows
+    /// from it, and a server builds it again when it starts.
+    pub tree_is_damaged: bool,
 }
 
 impl Report {
@@ -143,6 +162,62 @@ pub enum VerifyError {
     Tree(#[from] io::Error),
 }
 
+/// A comparison that goes on.
+struct Comparing<'a> {
+    report: Report,
+    tree: Option<SignedTree<'a>>,
+    growing: Growing,
+    /// By how many places the events stand after or before those that were recorded: so many are missing, or inserted.
+    shift: i64,
+    /// The number of events up to which a checkpoint fits, and the number of findings at that time.
+    fits: (u64, usize),
+}
+
+impl Comparing<'_> {
+    fn compare(&mut self, event: &RecordedEvent) -> Result<(), VerifyError> {
+        let (hash, index) = (hash_of(event), self.growing.size());
+        let expected = index.checked_add_signed(self.shift);
+        let recorded = match (&self.tree, expected) {
+            (Some(tree), Some(expected)) if expected < tree.size => tree.reader.leaves(expected, 1)?.pop(),
+            _ => None,
+        };
+        if let (Some(tree), Some(recorded), Some(expected)) = (&self.tree, recorded, expected)
+            && recorded != hash
+        {
+            let finding = match place_of(tree, expected, hash, |_| event.position, event) {
+                // The same event, at another place in the order: some are missing before it, or were inserted.
+                Some((other, _)) if other > expected => {
+                    let count = other - expected;
+                    self.shift = self.shift.saturating_add_unsigned(count);
+                    Finding::Removed { count, before: event.position }
+                }
+                Some((other, _)) => {
+                    let count = expected - other;
+                    self.shift = self.shift.saturating_sub_unsigned(count);
+                    Finding::Inserted { count, before: event.position }
+                }
+                None => {
+                    let moved = |other: u64| Position((event.position.0 + other).saturating_sub(expected));
+                    let belongs_to =
+                        place_of(tree, expected, hash, moved, event).map(|(_, position)| position);
+                    Finding::Event { position: event.position, found: described(event), belongs_to }
+                }
+            };
+            self.report.find(finding);
+        }
+        self.growing.push(hash);
+        Ok(())
+    }
+
+    fn reach(&mut self, checkpoint: &Checkpoint) {
+        let found = self.report.findings.len();
+        if self.growing.root() != checkpoint.root && found == self.fits.1 {
+            self.report.find(Finding::Range { from: self.fits.0, to: checkpoint.size });
+        }
+        self.fits = (checkpoint.size, self.report.findings.len());
+    }
+}
+
 /// Compares a whole log with its checkpoints in one pass. `tree` is the tree beside the log, if there is one; it tells which
 /// event was changed. `reached` is told how far the comparison is.
 ///
@@ -161,31 +236,22 @@ pub async fn verify(
         Some(tree) => signed_tree(&mut report, tree, &signed)?,
         None => None,
     };
-    let mut waiting = signed.iter().peekable();
-    let (mut growing, mut fits_up_to) = (Growing::default(), 0);
+    let mut waiting = signed.iter().filter(|checkpoint| checkpoint.size > 0).peekable();
+    let mut comparing = Comparing { report, tree, growing: Growing::default(), shift: 0, fits: (0, 0) };
+    comparing.fits.1 = comparing.report.findings.len();
     loop {
-        let page = store.read_all(report.head, PAGE).await?;
+        let page = store.read_all(comparing.report.head, PAGE).await?;
         let Some(last) = page.last() else { break };
-        let recorded = recorded_leaves(tree.as_ref(), growing.size(), page.len())?;
-        for (number, event) in page.iter().enumerate() {
-            let hash = hash_of(event);
-            if recorded.get(number).is_some_and(|recorded| *recorded != hash) {
-                let belongs_to = tree.as_ref().and_then(|tree| place_of(tree, growing.size(), event));
-                report.find(Finding::Event { position: event.position, found: described(event), belongs_to });
-            }
-            growing.push(hash);
-            while let Some(checkpoint) = waiting.next_if(|next| next.size == growing.size()) {
-                if growing.root() == checkpoint.root {
-                    fits_up_to = growing.size();
-                } else if tree.as_ref().is_none_or(|tree| tree.size < growing.size()) && report.more == 0 {
-                    report.find(Finding::Range { from: fits_up_to, to: growing.size() });
-                    fits_up_to = growing.size();
-                }
+        for event in &page {
+            comparing.compare(event)?;
+            while let Some(checkpoint) = waiting.next_if(|next| next.size == comparing.growing.size()) {
+                comparing.reach(checkpoint);
             }
         }
-        report.head = last.position;
-        reached(report.head);
+        comparing.report.head = last.position;
+        reached(last.position);
     }
+    let Comparing { mut report, growing, .. } = comparing;
     report.events = growing.size();
     if report.covered > report.events {
         report.find(Finding::Truncated { events: report.events, size: report.covered });
@@ -195,23 +261,20 @@ pub async fn verify(
 
 /// The checkpoints that the key signed, the smallest first. What is wrong with the others is found.
 fn trusted(report: &mut Report, kept: &[KeptCheckpoint], key: &VerifierKey) -> Vec<Checkpoint> {
-    let mut signed: Vec<Checkpoint> = Vec::new();
+    let (mut signed, mut roots) = (Vec::new(), BTreeMap::new());
     for (number, kept) in (1..).zip(kept) {
         match Checkpoint::open(&kept.note, key) {
             Ok(checkpoint) => {
-                let contradicts = signed.iter().rev().take_while(|other| other.size >= checkpoint.size);
-                if contradicts
-                    .clone()
-                    .any(|other| other.size == checkpoint.size && other.root != checkpoint.root)
-                {
-                    report.find(Finding::Contradiction { number, size: checkpoint.size });
+                let size = checkpoint.size;
+                if *roots.entry(size).or_insert(checkpoint.root) != checkpoint.root {
+                    report.find(Finding::Contradiction { number, size });
                 }
                 signed.push(checkpoint);
-                signed.sort_by_key(|checkpoint| checkpoint.size);
             }
             Err(why) => report.find(Finding::Checkpoint { number, why }),
         }
     }
+    signed.sort_by_key(|checkpoint: &Checkpoint| checkpoint.size);
     report.checkpoints = signed.len();
     report.covered = signed.last().map_or(0, |last| last.size);
     signed
@@ -223,38 +286,43 @@ struct SignedTree<'a> {
     size: u64,
 }
 
-/// The tree up to the greatest checkpoint that it fits.
+/// The tree up to the greatest checkpoint that it fits. The root is computed from the leaves themselves, because these are
+/// what events are compared with.
 fn signed_tree<'a>(
     report: &mut Report,
     reader: &'a TreeReader,
     signed: &[Checkpoint],
 ) -> Result<Option<SignedTree<'a>>, io::Error> {
-    let written = reader.size()?;
-    for checkpoint in signed.iter().rev() {
-        if checkpoint.size <= written
-            && root(reader, checkpoint.size)? == checkpoint.root
-            && checkpoint.size > 0
-        {
-            return Ok(Some(SignedTree { reader, size: checkpoint.size }));
+    let (written, mut growing, mut size) = (reader.size()?, Growing::default(), 0);
+    for checkpoint in signed.iter().filter(|checkpoint| checkpoint.size > 0) {
+        while growing.size() < checkpoint.size.min(written) {
+            let count = (checkpoint.size.min(written) - growing.size()).min(LEAVES);
+            reader.leaves(growing.size(), count)?.into_iter().for_each(|leaf| growing.push(leaf));
         }
-        report.find(Finding::Tree { size: checkpoint.size });
+        if growing.size() != checkpoint.size || growing.root() != checkpoint.root {
+            report.tree_is_damaged = true;
+            break;
+        }
+        size = checkpoint.size;
     }
-    Ok(None)
+    Ok((size > 0).then_some(SignedTree { reader, size }))
 }
 
-fn recorded_leaves(tree: Option<&SignedTree<'_>>, index: u64, count: usize) -> io::Result<Vec<Hash>> {
-    let Some(tree) = tree else { return Ok(Vec::new()) };
-    let count = tree.size.saturating_sub(index).min(u64::try_from(count).unwrap_or(u64::MAX));
-    if count == 0 { Ok(Vec::new()) } else { tree.reader.leaves(index, count) }
-}
-
-/// The position at which an event was recorded, if that is near the index at which it is now.
-fn place_of(tree: &SignedTree<'_>, index: u64, event: &RecordedEvent) -> Option<Position> {
+/// Looks near an index for the leaf of an event. `position` says which position the event would have at another index.
+/// Returns the index and the position at which it was recorded.
+fn place_of(
+    tree: &SignedTree<'_>,
+    index: u64,
+    hash: Hash,
+    position: impl Fn(u64) -> Position,
+    event: &RecordedEvent,
+) -> Option<(u64, Position)> {
     let (first, last) = (index.saturating_sub(NEAR), (index + NEAR).min(tree.size - 1));
     let leaves = tree.reader.leaves(first, (last + 1).checked_sub(first)?).ok()?;
     (first..).zip(leaves).find_map(|(other, leaf)| {
-        let position = Position((event.position.0 + other).checked_sub(index)?);
-        (other != index && leaf_hash(&leaf_at(event, position)) == leaf).then_some(position)
+        let position = position(other);
+        let recorded = if position == event.position { hash } else { leaf_hash(&leaf_at(event, position)) };
+        (other != index && recorded == leaf).then_some((other, position))
     })
 }
 

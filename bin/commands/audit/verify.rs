@@ -33,26 +33,38 @@ pub(super) async fn run(directory: &DataDirectory, what: &VerifyLog) -> anyhow::
     let report =
         verify(store.as_ref(), Some(&tree), &kept, &key, |position| bar.set_position(position.0)).await?;
     bar.finish_and_clear();
+    ensure!(
+        report.checkpoints > 0,
+        "no checkpoint in {} was signed by {key}: is this the key of this log, and a file of its checkpoints?",
+        place_of(&path)
+    );
     show(&report);
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn show(report: &Report) {
-    let Report { events, head, checkpoints, covered, findings, more } = report;
+    let Report { events, head, checkpoints, covered, findings, more, tree_is_damaged } = report;
     let mut lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
     if *more > 0 {
         lines.push(format!("and {more} more"));
+    }
+    if *tree_is_damaged {
+        lines.push(
+            "The tree beside the log is not the one that was signed. A server that starts builds it again from the log."
+                .to_owned(),
+        );
     }
     let later = events.saturating_sub(*covered);
     lines.push(match report.holds() {
         true => format!(
             "The log is the one that was signed: {covered} events, {checkpoints} checkpoints. {later} later events are not signed yet."
         ),
-        false => format!("THE LOG IS NOT THE ONE THAT WAS SIGNED: {events} events were compared with {checkpoints} checkpoints."),
+        false => format!("THE LOG IS NOT THE ONE THAT WAS SIGNED: {events} events were compared with {checkpoints} checkpoints. Keep the \
+             data directory as it is, and compare with checkpoints that you kept elsewhere."),
     });
     let value = json!({
         "holds": report.holds(), "events": events, "position": head, "checkpoints": checkpoints, "covered": covered,
-        "findings": findings.iter().map(ToString::to_string).collect::<Vec<_>>(), "more": more,
+        "tree_is_damaged": tree_is_damaged, "findings": findings.iter().map(ToString::to_string).collect::<Vec<_>>(), "more": more,
     });
     result(lines.join("\n"), &value);
 }
