@@ -3,6 +3,9 @@
 //! The commands of the operator run beside a server, or while none runs, and can't write to its log. So they note in the
 //! data directory what their stores do not keep, and the server looks.
 
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +29,8 @@ use crate::cli::DataDirectory;
 const LOOK: Duration = Duration::from_secs(2);
 /// The file with the notes of the commands.
 const NOTES: &str = "administration.json";
+/// The file that is locked while the notes are changed.
+const LOCK: &str = "administration.lock";
 
 /// How many extracts are noted until a server has recorded them.
 const EXPORTS: usize = 1000;
@@ -56,18 +61,30 @@ pub(crate) fn operator() -> Option<String> {
 
 /// Notes that a backup was restored into the directory.
 pub(crate) fn note_restore(directory: &DataDirectory, restore: RestoreNotice) -> std::io::Result<()> {
-    let path = directory.file(NOTES);
-    let notes = Notes { restore: Some(restore), ..snapshot_file::load(&path) };
-    snapshot_file::save(&path, &notes)
+    change(directory, |notes| notes.restore = Some(restore))
 }
 
 /// Notes that an extract of the history is taken.
 pub(crate) fn note_export(directory: &DataDirectory, export: ExportNotice) -> std::io::Result<()> {
+    change(directory, |notes| {
+        notes.exports.push(export);
+        notes.exports.drain(..notes.exports.len().saturating_sub(EXPORTS));
+    })
+}
+
+/// Changes the notes, durably. One command at a time does it. Notes that can't be read are not replaced.
+fn change(directory: &DataDirectory, change: impl FnOnce(&mut Notes)) -> std::io::Result<()> {
+    let lock = File::options().create(true).append(true).mode(0o600).open(directory.file(LOCK))?;
+    lock.lock()?;
     let path = directory.file(NOTES);
-    let mut notes: Notes = snapshot_file::load(&path);
-    notes.exports.push(export);
-    notes.exports.drain(..notes.exports.len().saturating_sub(EXPORTS));
-    snapshot_file::save(&path, &notes)
+    let mut notes: Notes = match std::fs::read(&path) {
+        Ok(json) => serde_json::from_slice(&json)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => Notes::default(),
+        Err(error) => return Err(error),
+    };
+    change(&mut notes);
+    snapshot_file::save(&path, &notes)?;
+    File::open(&path)?.sync_all()
 }
 
 /// Notes that a server key of this number was put in use by this process.
@@ -77,10 +94,8 @@ pub(crate) fn note_rotation(
     at: Moment,
     compromised: bool,
 ) -> std::io::Result<()> {
-    let path = directory.file(NOTES);
-    let rotation = Some(RotationNote { generation, at, by: operator(), compromised });
-    let notes = Notes { rotation, ..snapshot_file::load(&path) };
-    snapshot_file::save(&path, &notes)
+    let rotation = RotationNote { generation, at, by: operator(), compromised };
+    change(directory, |notes| notes.rotation = Some(rotation))
 }
 
 /// Looks for what operators did, and records it.

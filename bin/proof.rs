@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use loquet_domain::Moment;
 use loquet_domain::ports::{EventStore, Position};
 use loquet_files::{create_private, remove_if_there};
 use loquet_projections::causes::Causes;
@@ -18,7 +19,7 @@ use loquet_projections::runner::{ServiceState, Status};
 use loquet_proof::checkpoint::{self, Checkpoint, KeptCheckpoint};
 use loquet_proof::leaf::hash_of;
 use loquet_proof::note::{SignerKey, VerifierKey};
-use loquet_proof::tree::{Hash, root};
+use loquet_proof::tree::{Hash, empty_root, root};
 use loquet_proof::tree_files::{TreeReader, TreeWriter};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -31,6 +32,8 @@ use crate::settings::{Settings, read_secret};
 const NAME: &str = "proof";
 /// Events that are read at once.
 const PAGE: usize = 1000;
+/// Pages that are read before a checkpoint may be signed.
+const PAGES: usize = 100;
 /// How often the tree looks for new events.
 const LOOK: Duration = Duration::from_millis(500);
 /// The most events that are compared with the tree at a start.
@@ -81,10 +84,16 @@ impl ProofFiles {
     }
 
     /// Reads the private key. Makes one for a log that has no checkpoint yet.
-    fn signer_or_new(&self, host: &str) -> anyhow::Result<SignerKey> {
+    fn signer_or_new(&self, host: &str, at: Moment) -> anyhow::Result<SignerKey> {
         let path = self.key();
         if path.exists() {
-            return self.signer();
+            let key = self.signer()?;
+            let public = key.verifier().to_string();
+            if std::fs::read_to_string(self.public_key()).is_ok_and(|text| text.trim() == public) {
+                return Ok(key);
+            }
+            replace(&self.public_key(), &public)?;
+            return Ok(key);
         }
         ensure!(
             !self.checkpoints().exists(),
@@ -96,7 +105,13 @@ impl ProofFiles {
         let key = SignerKey::fresh(host)?;
         std::fs::DirBuilder::new().recursive(true).create(&self.folder)?;
         replace(&self.public_key(), &key.verifier().to_string())?;
+        // The first line of the file is a checkpoint of no events. So a key without checkpoints means that somebody removed
+        // them.
+        let origin = key.verifier().name().to_owned();
+        let note = Checkpoint { origin, size: 0, root: empty_root() }.signed(&key);
+        checkpoint::add(&self.checkpoints(), &KeptCheckpoint { at, position: 0, note })?;
         replace(&path, &key.text())?;
+        tracing::info!(log = key.verifier().name(), "the proof of this log begins, with a new key");
         Ok(key)
     }
 }
@@ -135,8 +150,10 @@ pub(crate) struct Proof {
     tree: TreeWriter,
     /// The position of the tree's last event.
     position: Position,
-    /// The size of the last checkpoint.
-    signed: u64,
+    /// The size of the last checkpoint, and the position of its last event.
+    signed: (u64, Position),
+    /// Whether a write failed, so that the tree must be opened again.
+    is_broken: bool,
 }
 
 impl Proof {
@@ -152,7 +169,7 @@ impl Proof {
         status: Status,
     ) -> anyhow::Result<Self> {
         let files = ProofFiles::of(directory);
-        let key = files.signer_or_new(&host_of(&settings.public_url))?;
+        let key = files.signer_or_new(&host_of(&settings.public_url), clock())?;
         let kept = files.kept()?;
         let last = last_of(&files, &kept, &key.verifier())?;
         let (size, position) = last
@@ -170,7 +187,19 @@ impl Proof {
             compare(&files, store.as_ref(), checkpoint, *position, Position(before)).await?;
         }
         let (every, copy_to) = (settings.proof_every, settings.proof_copy_to.clone());
-        Ok(Self { files, key, store, clock, status, every, copy_to, tree, position, signed: size })
+        Ok(Self {
+            files,
+            key,
+            store,
+            clock,
+            status,
+            every,
+            copy_to,
+            tree,
+            position,
+            signed: (size, position),
+            is_broken: false,
+        })
     }
 
     /// Follows the log and signs checkpoints in a task of its own.
@@ -183,7 +212,7 @@ impl Proof {
         let mut last = Instant::now();
         let mut is_stopping = false;
         loop {
-            let due = is_stopping || last.elapsed() >= self.every || self.signed == 0;
+            let due = is_stopping || last.elapsed() >= self.every || self.signed.0 == 0;
             match self.step(due).await {
                 Ok(()) => {
                     if due {
@@ -209,20 +238,24 @@ impl Proof {
     }
 
     async fn step(&mut self, is_due: bool) -> anyhow::Result<()> {
-        loop {
+        if self.is_broken {
+            // What was written without a checkpoint is removed, and read again.
+            self.tree = TreeWriter::open(&self.files.folder, self.signed.0)?;
+            self.position = self.signed.1;
+            self.is_broken = false;
+        }
+        // A first tree over a long log takes a while. It is signed in parts, so that a stop loses little.
+        for _ in 0..PAGES {
             let page = self.store.read_all(self.position, PAGE).await?;
             let Some(last) = page.last() else { break };
             let leaves: Vec<Hash> = page.iter().map(hash_of).collect();
-            if let Err(error) = tokio::task::block_in_place(|| self.tree.append(&leaves)) {
-                // What was written of it is removed before the next try.
-                self.tree = TreeWriter::open(&self.files.folder, self.signed)?;
-                self.position =
-                    self.files.kept()?.last().map_or(Position::default(), |kept| Position(kept.position));
-                return Err(error).context("the tree can't be written");
-            }
+            self.is_broken = true;
+            let written = tokio::task::block_in_place(|| self.tree.append(&leaves));
+            written.context("the tree can't be written")?;
+            self.is_broken = false;
             self.position = last.position;
         }
-        if is_due && self.tree.size() > self.signed {
+        if is_due && self.tree.size() > self.signed.0 {
             tokio::task::block_in_place(|| self.sign())?;
         }
         Ok(())
@@ -236,7 +269,7 @@ impl Proof {
         let note = checkpoint.signed(&self.key);
         let kept = KeptCheckpoint { at: (self.clock)(), position: self.position.0, note };
         checkpoint::add(&self.files.checkpoints(), &kept).context("the checkpoint can't be written")?;
-        self.signed = size;
+        self.signed = (size, self.position);
         match &self.copy_to {
             Some(path) => checkpoint::add(path, &kept)
                 .with_context(|| format!("the checkpoint can't be added to {} too", place_of(path))),
@@ -273,7 +306,15 @@ fn last_of(
     kept: &[KeptCheckpoint],
     key: &VerifierKey,
 ) -> anyhow::Result<Option<(Checkpoint, Position)>> {
-    let Some(last) = kept.last() else { return Ok(None) };
+    let Some(last) = kept.last() else {
+        bail!(
+            "{} has no checkpoints, and {} signed some: somebody removed them. Keep a copy of the data directory, and compare the \
+             log with checkpoints that were kept elsewhere (`loquet audit verify --checkpoints`). To begin a new proof, move {} away",
+            place_of(&files.checkpoints()),
+            place_of(&files.key()),
+            place_of(&files.folder)
+        )
+    };
     let opened = Checkpoint::open(&last.note, key).with_context(|| {
         format!(
             "the last checkpoint in {} was not signed by {}: restore both from your copies, or move {} away to begin a new proof",
@@ -282,7 +323,7 @@ fn last_of(
             place_of(&files.folder)
         )
     })?;
-    Ok(Some((opened, Position(last.position))))
+    Ok((opened.size > 0).then_some((opened, Position(last.position))))
 }
 
 /// Builds the tree from the log, up to a size.
@@ -321,8 +362,8 @@ async fn compare(
     if let Some(why) = why {
         bail!(
             "the log contradicts its last checkpoint, which was signed for {} events: {why}. Run `loquet audit verify`, which \
-             names every difference. If somebody changed the log, restore a backup. If you put an older copy of the log back \
-             by hand, move {} away: a new proof then begins",
+             names every difference, and keep a copy of the data directory. If somebody changed the log, restore a backup. If you \
+             put an older copy of the log back by hand, move {} away: a new proof then begins",
             checkpoint.size,
             place_of(&files.folder)
         );

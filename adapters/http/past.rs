@@ -1,7 +1,7 @@
 //! The system as it was at an earlier position of the log.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use loquet_domain::app::App;
@@ -62,22 +62,49 @@ impl History {
 
 /// The pasts that were asked for last, each with its routes.
 #[derive(Clone, Default)]
-pub(crate) struct OpenPasts(Arc<Mutex<VecDeque<(Position, Router)>>>);
+pub(crate) struct OpenPasts {
+    held: Arc<Mutex<Held>>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+#[derive(Default)]
+struct Held {
+    open: VecDeque<(Position, Router)>,
+    /// The position up to which the log has no erasure that these pasts do not know. `None`: none was opened yet.
+    seen: Option<Position>,
+}
 
 impl OpenPasts {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a turn to open a past.
+    pub(crate) async fn turn(&self) -> impl Drop + use<> {
+        self.turn.clone().lock_owned().await
+    }
+
     pub(crate) fn get(&self, position: Position) -> Option<Router> {
-        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        open.iter().find(|(at, _)| *at == position).map(|(_, routes)| routes.clone())
+        self.held().open.iter().find(|(at, _)| *at == position).map(|(_, routes)| routes.clone())
+    }
+
+    /// The position up to which the log was searched for erasures.
+    pub(crate) fn seen(&self) -> Option<Position> {
+        self.held().seen
+    }
+
+    pub(crate) fn see(&self, position: Position) {
+        self.held().seen = Some(position);
     }
 
     /// Closes all. A past that was opened before an erasure still names whom it erased.
     pub(crate) fn close_all(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.held().open.clear();
     }
 
     pub(crate) fn put(&self, position: Position, routes: Router) {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        open.push_front((position, routes));
-        open.truncate(OPEN);
+        let mut held = self.held();
+        held.open.push_front((position, routes));
+        held.open.truncate(OPEN);
     }
 }

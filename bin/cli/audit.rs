@@ -134,7 +134,8 @@ pub(crate) struct WhatIf {
     /// Whether a lockout that others cause does not hold for trusted devices.
     #[arg(long, value_parser = ["on", "off"], default_value = "on")]
     pub(crate) devices: String,
-    /// A further policy, in the words of the flags: attempts=5,duration=30m,devices=off. Repeatable.
+    /// A further policy, in the words of the flags: profile=pci,attempts=5,duration=30m,devices=off. What it does not name is as
+    /// in the profile `default`. Repeatable.
     #[arg(long, value_name = "POLICY")]
     pub(crate) policy: Vec<String>,
     /// The first moment that counts, such as 2026-11-01 or 2026-11-01T08:00:00Z. By default, the beginning of the log.

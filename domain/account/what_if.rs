@@ -100,7 +100,7 @@ impl WhatIf {
                 let wrong = if *codes == Counts::default() { Wrong::Password } else { Wrong::Code };
                 self.failed(account, at, failures.device.map(|of| of.device), wrong, counts);
             }
-            Event::LoginSucceeded { cleared, .. } => self.logged_in(account, at, *cleared, counts),
+            Event::LoginSucceeded { cleared, on, .. } => self.logged_in(account, at, (*cleared, *on), counts),
             Event::AccountLocked { .. } if counts => {
                 self.history.lockouts += 1;
                 self.history.accounts.insert(account);
@@ -142,14 +142,22 @@ impl WhatIf {
                 continue;
             }
             outcome.guesses_judged += u64::from(counts);
-            if guesses.judge(&trial.lockout, device, wrong, at) && counts {
-                outcome.lockouts += 1;
+            let begun = guesses.judge(&trial.lockout, device, wrong, at);
+            if begun > 0 && counts {
+                outcome.lockouts += begun;
                 outcome.accounts.insert(account);
             }
         }
     }
 
-    fn logged_in(&mut self, account: AccountId, at: Moment, cleared: Rows, counts: bool) {
+    /// `on` is the device that the login is on, which may have become trusted by it.
+    fn logged_in(
+        &mut self,
+        account: AccountId,
+        at: Moment,
+        (cleared, on): (Rows, Option<DeviceId>),
+        counts: bool,
+    ) {
         self.history.logins += u64::from(counts);
         let Some(all) = self.guesses.get_mut(&account) else { return };
         for ((trial, outcome), guesses) in self.trials.iter().zip(&mut self.outcomes).zip(all.iter_mut()) {
@@ -162,8 +170,10 @@ impl WhatIf {
                 continue;
             }
             guesses.account = guesses.account.after_login(at);
-            if let Some(row) = device.and_then(|device| guesses.devices.get_mut(&device)) {
-                *row = row.after_login(at);
+            for device in [device, on].into_iter().flatten() {
+                if let Some(row) = guesses.devices.get_mut(&device) {
+                    *row = row.after_login(at);
+                }
             }
             guesses.devices.retain(|_, row| *row != Lockout::default());
         }
@@ -190,19 +200,24 @@ impl Guesses {
         row.locked_until(at).is_some()
     }
 
-    /// Counts a wrong guess. Returns whether it begins a lockout.
-    fn judge(&mut self, policy: &LockoutPolicy, device: Option<DeviceId>, wrong: Wrong, at: Moment) -> bool {
+    /// Counts a wrong guess. Returns the number of lockouts that it begins. Those of the account and of the device that end at
+    /// the same moment are one, as in the history.
+    fn judge(&mut self, policy: &LockoutPolicy, device: Option<DeviceId>, wrong: Wrong, at: Moment) -> u64 {
         let one = |row: &mut Lockout| {
             let judged = row.judge(policy, wrong, at);
             *row = row.failed(at, judged.failures, judged.codes);
             if let Some(until) = judged.locks_until {
                 *row = row.locked(until);
             }
-            judged.locks_until.is_some()
+            judged.locks_until
         };
         let of_account = one(&mut self.account);
-        let of_device = device.is_some_and(|device| one(self.devices.entry(device).or_default()));
-        of_account || of_device
+        let of_device = device.and_then(|device| one(self.devices.entry(device).or_default()));
+        match (of_account, of_device) {
+            (None, None) => 0,
+            (Some(account), Some(device)) if account != device => 2,
+            _ => 1,
+        }
     }
 }
 

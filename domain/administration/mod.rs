@@ -95,10 +95,12 @@ pub struct ExportNotice {
     pub reason: Option<String>,
     /// Whether it has what is encrypted in the log, such as names and addresses.
     pub personal: bool,
-    /// The first position that was asked for.
-    pub from: u64,
-    /// The last position that was asked for.
-    pub to: u64,
+    /// The first moment that was asked for. `None`: the beginning of the log.
+    pub from: Option<Moment>,
+    /// The first moment that no longer counts. `None`: the end of the log.
+    pub to: Option<Moment>,
+    /// The position of the end of the log at that time.
+    pub head: u64,
 }
 
 /// What a server finds. `None` stands for what it did not look at, or does not know.

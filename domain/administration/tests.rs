@@ -104,8 +104,9 @@ fn each_extract_is_recorded_once() {
         by: None,
         reason: Some("yearly audit".to_owned()),
         personal: true,
-        from: 1,
-        to: 9,
+        from: None,
+        to: Some(at(9)),
+        head: 9,
     };
     let other = ExportNotice { id: Uuid::from_u128(2), ..export.clone() };
     let observed = |exports| Observed { exports, ..Observed::default() };

@@ -278,8 +278,9 @@ fn of_administration() -> [DomainEvent; 7] {
                 by: by(),
                 reason: Some("yearly audit".to_owned()),
                 personal: true,
-                from: 1,
-                to: 1042,
+                from: Some(moment()),
+                to: None,
+                head: 1042,
             },
         },
     ];

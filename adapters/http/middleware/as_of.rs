@@ -11,9 +11,11 @@ use axum::response::{IntoResponse, Response};
 use chrono::{NaiveDate, NaiveTime};
 use loquet_domain::Moment;
 use loquet_domain::app::Unavailable;
-use loquet_domain::ports::Position;
-use loquet_http_ports::service_tokens::PREFIX;
+use loquet_domain::ports::{BoxFuture, Position};
+use loquet_domain::schema::ends_a_subject;
+use loquet_http_ports::service_tokens::{Grant, PREFIX, Service, ServiceTokens, TokenEntry};
 use loquet_projections::as_of::position_at;
+use loquet_projections::ports::{Clock, StoreFailed};
 use tower::ServiceExt;
 
 use crate::extractors::query::refused;
@@ -22,6 +24,9 @@ use crate::past::{History, LONGEST, PARAMETER, Past};
 use crate::request_parts::{ClientAddress, RequestId, bearer};
 use crate::responses::problem::{Fault, Problem};
 use crate::state::Api;
+
+/// Events that are read at once.
+const PAGE: usize = 500;
 
 /// Makes the routes over a past.
 pub(crate) type Routes = fn(Arc<Api>) -> Router;
@@ -49,7 +54,8 @@ async fn past(api: &Arc<Api>, make: Routes, request: Request, asked: &str) -> Re
     // The token must be valid now. A session token is a thing of its time, so it can't ask about another.
     let token = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
     if !token.starts_with(PREFIX) {
-        return Err(Problem::forbidden());
+        let person = api.app.authenticate((api.clock)(), token).await?;
+        return Err(person.map_or_else(Problem::unauthenticated, |_| Problem::forbidden()));
     }
     api.service_tokens.find(token, (api.clock)()).await?.ok_or_else(Problem::unauthenticated)?;
     let wrong = || {
@@ -58,6 +64,10 @@ async fn past(api: &Arc<Api>, make: Routes, request: Request, asked: &str) -> Re
     if asked.chars().count() > LONGEST {
         return Err(wrong());
     }
+    if parameters(request.uri()).iter().filter(|(name, _)| name == PARAMETER).count() > 1 {
+        let twice = Fault { pointer: format!("?{PARAMETER}"), rule: "field-twice", places: Vec::new() };
+        return Err(refused(vec![twice]));
+    }
     let position = match asked.parse() {
         Ok(position) => api.log_at(Position(position)).await.map(|_| Position(position))?,
         Err(_) => {
@@ -65,6 +75,9 @@ async fn past(api: &Arc<Api>, make: Routes, request: Request, asked: &str) -> Re
             position_at(api.store.as_ref(), api.codec.as_ref(), moment).await?
         }
     };
+    // One past at a time is opened, and one that was opened meanwhile is not opened again.
+    let turn = api.history.open.turn().await;
+    forget_erased(api).await?;
     let routes = match api.history.open.get(position) {
         Some(routes) => routes,
         None => {
@@ -73,9 +86,24 @@ async fn past(api: &Arc<Api>, make: Routes, request: Request, asked: &str) -> Re
             routes
         }
     };
+    drop(turn);
     let Ok(mut response) = routes.oneshot(without_parameter(&request)).await;
     response.headers_mut().insert("loquet-as-of", position.0.into());
     Ok(response)
+}
+
+/// Closes all pasts if somebody was erased since they were opened, by whichever node: a past still names them.
+async fn forget_erased(api: &Api) -> Result<(), Problem> {
+    let (mut at, head) = (api.history.open.seen(), api.store.head().await?);
+    while let Some(after) = at.filter(|at| *at < head) {
+        let page = api.store.read_all(after, PAGE).await?;
+        if page.iter().any(|event| ends_a_subject(&event.event.name)) {
+            api.history.open.close_all();
+        }
+        at = page.last().map(|last| last.position);
+    }
+    api.history.open.see(head);
+    Ok(())
 }
 
 /// Reads a moment: RFC 3339, or a date, which stands for its beginning (UTC).
@@ -94,8 +122,61 @@ async fn as_of(api: &Api, position: Position) -> Result<Api, Problem> {
         Some(event) => api.codec.decode_open(&event).map_err(Unavailable::from)?.context.at,
         None => Moment::UNIX_EPOCH,
     };
+    let service_tokens = Arc::new(Now { tokens: api.service_tokens.clone(), clock: api.clock.clone() });
     let clock = Arc::new(move || at);
-    Ok(Api { app, store, rows, status, clock, history: History::past(position), ..api.clone() })
+    Ok(Api {
+        service_tokens,
+        app,
+        store,
+        rows,
+        status,
+        clock,
+        history: History::past(position),
+        ..api.clone()
+    })
+}
+
+/// The service tokens, which are valid or not by the present clock. A past has another one.
+struct Now {
+    tokens: Arc<dyn ServiceTokens>,
+    clock: Clock,
+}
+
+impl ServiceTokens for Now {
+    fn create<'a>(
+        &'a self,
+        name: &'a str,
+        grant: &'a Grant,
+        now: Moment,
+        expires_at: Option<Moment>,
+    ) -> BoxFuture<'a, Result<String, StoreFailed>> {
+        self.tokens.create(name, grant, now, expires_at)
+    }
+
+    fn list(&self) -> BoxFuture<'_, Result<Vec<TokenEntry>, StoreFailed>> {
+        self.tokens.list()
+    }
+
+    fn rotate<'a>(
+        &'a self,
+        id: &'a str,
+        now: Moment,
+        old_ends: Moment,
+    ) -> BoxFuture<'a, Result<Option<String>, StoreFailed>> {
+        self.tokens.rotate(id, now, old_ends)
+    }
+
+    fn revoke<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<bool, StoreFailed>> {
+        self.tokens.revoke(id, now)
+    }
+
+    fn find<'a>(
+        &'a self,
+        token: &'a str,
+        _: Moment,
+    ) -> BoxFuture<'a, Result<Option<Arc<Service>>, StoreFailed>> {
+        self.tokens.find(token, (self.clock)())
+    }
 }
 
 /// The same request without the parameter, as a new one: the router adds its own parts to it.

@@ -6,11 +6,16 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use loquet_crypto::random_ids::RandomIdentities;
+use loquet_domain::Moment;
 use loquet_domain::administration::ExportNotice;
 use loquet_domain::ports::{EventCodec, Identities, Position, RecordedEvent};
+use loquet_domain::values::plain_text::is_text;
+use loquet_files::create_private;
 use loquet_http::EventBody;
 use loquet_proof::checkpoint::Checkpoint;
+use loquet_proof::leaf::hash_of;
 use loquet_proof::note::Note;
+use loquet_proof::tree_files::TreeReader;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -78,26 +83,34 @@ pub(super) async fn run(directory: &DataDirectory, what: &ExportHistory) -> anyh
         checkpoint.context("the log has no checkpoint yet: a server signs the first when it starts")?;
     let system = System::open_to_read(directory).await?;
     let head = system.store.head().await?;
+    let period = (optional(what.from.as_ref(), "from")?, optional(what.to.as_ref(), "to")?);
+    ensure!(
+        what.reason.as_ref().is_none_or(|reason| is_text(reason, 1000)),
+        "a reason has 1 to 1000 printable characters"
+    );
+    let made = std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(folder);
+    made.with_context(|| format!("can't make {}", place_of(folder)))?;
     let export = ExportNotice {
         id: RandomIdentities.fresh(),
         at: clock::now(),
         by: operator(),
         reason: what.reason.clone(),
         personal: what.personal,
-        from: 1,
-        to: head.0,
+        from: period.0,
+        to: period.1,
+        head: head.0,
     };
     // The look is noted before anything is written. A server records it in the log.
     note_export(directory, export.clone()).context("the extract can't be noted in the data directory")?;
-    let made = std::fs::DirBuilder::new().create(folder);
-    made.with_context(|| format!("can't make {}", place_of(folder)))?;
-    let Written { events, first, last } = write(&system, head, what).await?;
+    let tree = TreeReader::open(&proof.folder)?;
+    let covered = Checkpoint::open(&checkpoint.note, &key.verifier())?.size;
+    let Written { events, first, last } = write(&system, head, period, what, (&tree, covered)).await?;
     let files = [JSON_LINES, CSV].map(|name| named(folder, name));
     let files = files.into_iter().collect::<anyhow::Result<_>>()?;
     let origin = key.verifier().name().to_owned();
     let manifest = Manifest { origin, export, events, first, last, checkpoint: checkpoint.note, files };
     let note = key.sign(&format!("{FORMAT}\n{}\n", serde_json::to_string(&manifest)?));
-    std::fs::write(folder.join(MANIFEST), note)?;
+    create_private(&folder.join(MANIFEST))?.write_all(note.as_bytes())?;
     result(
         format_args!("{events} events are in {}, with a signed manifest", place_of(folder)),
         &json!({
@@ -108,10 +121,16 @@ pub(super) async fn run(directory: &DataDirectory, what: &ExportHistory) -> anyh
 }
 
 /// Writes the events of the period into both files.
-async fn write(system: &System, head: Position, what: &ExportHistory) -> anyhow::Result<Written> {
-    let (from, to) = (optional(what.from.as_ref(), "from")?, optional(what.to.as_ref(), "to")?);
-    let mut json_lines = BufWriter::new(File::create(what.folder.join(JSON_LINES))?);
-    let mut csv = csv::Writer::from_path(what.folder.join(CSV))?;
+async fn write(
+    system: &System,
+    head: Position,
+    (from, to): (Option<Moment>, Option<Moment>),
+    what: &ExportHistory,
+    (tree, covered): (&TreeReader, u64),
+) -> anyhow::Result<Written> {
+    let mut json_lines = BufWriter::new(create_private(&what.folder.join(JSON_LINES))?);
+    let mut csv = csv::Writer::from_writer(create_private(&what.folder.join(CSV))?);
+    let mut index = 0;
     csv.write_record(COLUMNS)?;
     let (mut at, mut written) = (Position::default(), Written::default());
     while at < head {
@@ -119,6 +138,13 @@ async fn write(system: &System, head: Position, what: &ExportHistory) -> anyhow:
         let Some(end) = page.last() else { break };
         at = end.position;
         for recorded in page.iter().filter(|recorded| recorded.position <= head) {
+            let is_recorded = index >= covered || tree.leaves(index, 1)?.first() == Some(&hash_of(recorded));
+            ensure!(
+                is_recorded,
+                "the event at position {} is not the one that was recorded: run `loquet audit verify`",
+                recorded.position
+            );
+            index += 1;
             let moment = system.codec.decode_open(recorded)?.context.at;
             if from.is_some_and(|from| moment < from) || to.is_some_and(|to| to <= moment) {
                 continue;

@@ -1,6 +1,6 @@
 //! `loquet audit permissions`.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use loquet_domain::access::{self, Access};
 use loquet_domain::account;
 use loquet_domain::account::Role;
@@ -34,6 +34,7 @@ pub(super) async fn run(directory: &DataDirectory, asked: &AuditPermissions) -> 
     let authorisation = system.app.authorisation(account).await?;
     let authorisation = authorisation.with_context(|| format!("there is no account {account}"))?;
     let is_of_company = system.app.company(authorisation.company).await?.state.sites.contains(asked.site);
+    ensure!(is_of_company, "the company of account {account} has no site {}", asked.site);
     let administrator = administrator_since(&system, account).await?;
     let by_groups = granted_by_groups(&system, &authorisation.company, account, asked).await?;
     let mut rows = table(&["PERMISSION", "ALLOWED", "SINCE", "GRANTED BY", "EVENT"]);
@@ -94,7 +95,7 @@ async fn administrator_since(system: &System, account: AccountId) -> anyhow::Res
         if let DomainEvent::Account(event) = fact.event {
             state = state.evolve(&Fact { id: fact.id, context: fact.context, event });
         }
-        let is_one = state.profile().is_some_and(|profile| profile.role == Role::Administrator);
+        let is_one = state.active().is_some_and(|active| active.profile.role == Role::Administrator);
         since = is_one.then(|| since.unwrap_or(granted));
     }
     Ok(since)

@@ -138,7 +138,11 @@ impl Shown<'_> {
             let body = serde_json::to_value(&body)?;
             let reader = match self.as_json {
                 true => line(&body),
-                false => line(event_in_words(self.language, &body).trim_end()),
+                false => line(format_args!(
+                    "{:>8}  {}",
+                    event.position,
+                    event_in_words(self.language, &body).trim_end()
+                )),
             };
             if reader == Reader::Gone {
                 return Ok((count, Reader::Gone));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use chrono::TimeDelta;
 use loquet_crypto::event_codec::decode_open;
 use loquet_domain::Moment;
@@ -33,6 +33,7 @@ struct Named {
 pub(super) async fn run(directory: &DataDirectory, asked: &Asked) -> anyhow::Result<()> {
     let named = policies(asked)?;
     let (from, to) = (optional(asked.from.as_ref(), "from")?, optional(asked.to.as_ref(), "to")?);
+    ensure!(from.is_none_or(|from| to.is_none_or(|to| from < to)), "--from is not before --to");
     let store = adapters::log_to_read(directory).await?;
     let head = store.head().await?;
     let bar = progress(head.0, "events judged")?;
@@ -105,9 +106,9 @@ impl Words {
         for word in text.split(',') {
             match word.split_once('=') {
                 Some(("profile", value)) => words.profile = value.to_owned(),
-                Some(("attempts", value)) => words.attempts = Some(value.parse()?),
+                Some(("attempts", value)) => words.attempts = Some(number(value, word)?),
                 Some(("duration", value)) => words.duration = Some(value.to_owned()),
-                Some(("cap", value)) => words.cap = Some(value.parse()?),
+                Some(("cap", value)) => words.cap = Some(number(value, word)?),
                 Some(("devices", "on")) => words.devices = true,
                 Some(("devices", "off")) => words.devices = false,
                 _ => bail!(
@@ -138,6 +139,11 @@ impl Words {
     }
 }
 
+/// Reads a number of a policy.
+fn number(value: &str, word: &str) -> anyhow::Result<u32> {
+    value.parse().with_context(|| format!("'{word}' has no whole number"))
+}
+
 /// The accounts that are in the first set alone.
 fn only(some: &BTreeSet<AccountId>, others: &BTreeSet<AccountId>) -> Vec<AccountId> {
     some.difference(others).copied().collect()
@@ -148,8 +154,8 @@ fn as_table(history: &History, outcomes: &[(String, Outcome)]) {
         "POLICY",
         "LOCKOUTS",
         "ACCOUNTS LOCKED",
-        "LOCKED ONLY THEN",
-        "LOCKED ONLY REALLY",
+        "LOCKED ONLY BY IT",
+        "NOT LOCKED BY IT",
         "GUESSES JUDGED",
         "GUESSES STOPPED",
         "LOGINS REFUSED",

@@ -133,7 +133,7 @@ fn event_lines(language: Language, event: &Map<String, Value>, own: &str) -> Str
     let actor = event.get("actor").and_then(Value::as_object);
     let of_actor = |name: &str| actor.and_then(|actor| actor.get(name)).and_then(Value::as_str);
     let who = of_actor("name").or_else(|| of_actor("account_id")).unwrap_or_default();
-    let kind = if who == own { "you" } else { of_actor("kind").unwrap_or_default() };
+    let kind = if !own.is_empty() && who == own { "you" } else { of_actor("kind").unwrap_or_default() };
     let by = say(language, &format!("data-actor-{kind}"), &[("who", who)]);
     let line = say(language, "data-event", &[("when", &when), ("what", &what), ("by", &by)]);
     let mut lines = format!("{line}\n");
