@@ -113,7 +113,9 @@ def main(public_key, log, checkpoints, level_0=None):
         if size < len(tree) and tree[size] != leaf:
             near = range(max(0, size - 32), min(len(tree), size + 33))
             places = [row[0] + at - size for at in near if at != size and tree[at] == leaf_hash(row[0] + at - size, row)]
+            shifted = [at for at in near if at != size and tree[at] == leaf]
             where = f"was recorded at position {places[0]}" if places else "was altered, or another one was recorded there"
+            where = f"was recorded as event {shifted[0] + 1}: events before it were removed or inserted" if shifted else where
             found.append(f"position {row[0]}: the event there ({row[4]} of {row[1]}) {where}")
         push(complete, size, leaf)
         size += 1

@@ -208,6 +208,10 @@ pub(super) fn copy_of_read_models(
     Ok((Arc::new(SqliteReadStore::open(scratch)?), file))
 }
 
+pub(super) fn strange_parts_of_log(directory: &DataDirectory) -> anyhow::Result<Vec<String>> {
+    Ok(loquet_sqlite::event_store::strange_parts(&directory.file("log.db"))?)
+}
+
 /// A file of read models that is deleted with this value.
 pub(crate) struct ScratchFile(PathBuf);
 

@@ -190,6 +190,14 @@ pub(crate) async fn log_to_read(directory: &DataDirectory) -> anyhow::Result<Arc
     }
 }
 
+/// What is in the log's file and does not belong there. Servers have no such file.
+pub(crate) fn strange_parts_of_log(directory: &DataDirectory) -> anyhow::Result<Vec<String>> {
+    match &directory.engine {
+        Engine::Sqlite => embedded::strange_parts_of_log(directory),
+        Engine::Shared(_) => Ok(Vec::new()),
+    }
+}
+
 /// Returns whether a server is running on this data directory.
 pub(crate) fn is_in_use(directory: &DataDirectory) -> bool {
     match &directory.engine {

@@ -172,8 +172,20 @@ async fn as_of_the_end_of_the_log_every_query_answers_as_it_does_now() {
     assert_eq!(answer.headers["loquet-as-of"].to_str().unwrap(), end);
     server.service_get("/v1/accounts?as_of=yesterday").await.expect(400);
     server.service_get("/v1/accounts?as_of=99999999").await.expect(409);
-    let anonymous = server.send(reqwest::Method::GET, "/v1/accounts?as_of=1", None, None).await;
-    assert_eq!(anonymous.status, 401);
+    for nobody in [None, Some("nope"), Some("lqt_nope")] {
+        let answer = server.send(reqwest::Method::GET, "/v1/accounts?as_of=1", nobody, None).await;
+        assert_eq!(answer.status, 401, "{nobody:?}");
+    }
+    server.service_get("/v1/accounts?as_of=1&as_of=2").await.expect(400);
+    // A past that was opened before an erasure forgets too.
+    let jan = server.service_get("/v1/accounts?email=jan@example.be").await.json();
+    let jan = jan["items"][0]["account_id"].as_str().unwrap().to_owned();
+    let asked = format!("/v1/accounts/{jan}?as_of={end}");
+    assert!(server.service_get(&asked).await.expect(200).text.contains("jan@example.be"));
+    let erasure = format!("/v1/accounts/{jan}/erasure");
+    server.service_post(&erasure, serde_json::json!({ "reason": "asked" })).await.expect(204);
+    let then = server.service_get(&asked).await;
+    assert!(!then.text.contains("jan@example.be"), "{then:?}");
     server.stop();
     let left = std::fs::read_dir(&server.folder).unwrap().map(|entry| entry.unwrap().file_name());
     let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with("past-")).collect();

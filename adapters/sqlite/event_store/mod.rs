@@ -62,6 +62,40 @@ pub(crate) const LOG: Kind = Kind {
             FROM events ORDER BY position;",
 };
 
+/// What is in the file of a log and does not belong there: rows that no reader returns, triggers, and tables and views that
+/// were changed. The proof of the log covers the events alone.
+///
+/// # Errors
+/// [`FileError`] if the file can't be read.
+pub fn strange_parts(path: &Path) -> Result<Vec<String>, FileError> {
+    let found = || {
+        let ours = Connection::open_in_memory()?;
+        ours.execute_batch(LOG.schema)?;
+        let theirs = LOG.open_reader(path).map_err(|_| rusqlite::Error::InvalidQuery)?;
+        let parts = |connection: &Connection| {
+            let select = "SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_master
+                WHERE name NOT LIKE 'sqlite_%' ORDER BY 1";
+            let mut select = connection.prepare(select)?;
+            let parts =
+                select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+            parts.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let (expected, there) = (parts(&ours)?, parts(&theirs)?);
+        let strange = there.iter().filter(|part| !expected.contains(part));
+        let mut strange: Vec<String> =
+            strange.map(|(name, _)| format!("the {name} is not the one that Loquet made")).collect();
+        let missing = expected.iter().filter(|(name, _)| !there.iter().any(|(other, _)| other == name));
+        strange.extend(missing.map(|(name, _)| format!("the {name} is missing")));
+        let before: i64 =
+            theirs.query_row("SELECT count(*) FROM events WHERE position < 1", [], |row| row.get(0))?;
+        if before > 0 {
+            strange.push(format!("{before} rows stand before the first position"));
+        }
+        Ok(strange)
+    };
+    found().map_err(|error: rusqlite::Error| LOG.unusable(path, &error))
+}
+
 /// The suffix of the lock file beside the log.
 const LOCK: &str = ".lock";
 /// The number of appends that may wait for the writer. Further callers wait until there is room.

@@ -37,7 +37,7 @@ pub(super) async fn run(directory: &DataDirectory, asked: &AuditPermissions) -> 
     ensure!(is_of_company, "the company of account {account} has no site {}", asked.site);
     let administrator = administrator_since(&system, account).await?;
     let by_groups = granted_by_groups(&system, &authorisation.company, account, asked).await?;
-    let mut rows = table(&["PERMISSION", "ALLOWED", "SINCE", "GRANTED BY", "EVENT"]);
+    let mut rows = table(&["PERMISSION", "ALLOWED", "GRANTED AT", "GRANTED BY", "EVENT"]);
     for (permission, by_group) in Permission::ALL.into_iter().zip(by_groups) {
         let allowed = is_of_company && authorisation.may(permission, asked.site);
         let grant = if authorisation.role == Some(Role::Administrator) { &administrator } else { &by_group };
@@ -45,7 +45,7 @@ pub(super) async fn run(directory: &DataDirectory, asked: &AuditPermissions) -> 
         if asked.json {
             line(json!({
                 "permission": permission, "allowed": allowed,
-                "since": grant.map(|grant| grant.at), "granted_by": grant.map(|grant| &grant.actor),
+                "granted_at": grant.map(|grant| grant.at), "granted_by": grant.map(|grant| &grant.actor),
                 "event": grant.map(|grant| &grant.name), "position": grant.map(|grant| grant.position),
             }));
             continue;
@@ -86,7 +86,7 @@ fn grant<E>(recorded: &loquet_domain::ports::RecordedEvent, fact: &Fact<E>) -> G
     }
 }
 
-/// The event since which an account is an administrator.
+/// The event that made an account an administrator. The account can use the role when it is activated.
 async fn administrator_since(system: &System, account: AccountId) -> anyhow::Result<Option<Grant>> {
     let (mut state, mut since) = (account::Account::default(), None);
     for recorded in system.store.read_stream(&account::stream(account), Revision::default()).await? {
@@ -95,7 +95,7 @@ async fn administrator_since(system: &System, account: AccountId) -> anyhow::Res
         if let DomainEvent::Account(event) = fact.event {
             state = state.evolve(&Fact { id: fact.id, context: fact.context, event });
         }
-        let is_one = state.active().is_some_and(|active| active.profile.role == Role::Administrator);
+        let is_one = state.profile().is_some_and(|profile| profile.role == Role::Administrator);
         since = is_one.then(|| since.unwrap_or(granted));
     }
     Ok(since)

@@ -38,13 +38,16 @@ pub(super) async fn run(directory: &DataDirectory, what: &VerifyLog) -> anyhow::
         "no checkpoint in {} was signed by {key}: is this the key of this log, and a file of its checkpoints?",
         place_of(&path)
     );
-    show(&report);
-    Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let strange = adapters::strange_parts_of_log(directory)?;
+    show(&report, &strange);
+    Ok(if report.holds() && strange.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn show(report: &Report) {
+fn show(report: &Report, strange: &[String]) {
     let Report { events, head, checkpoints, covered, findings, more, tree_is_damaged } = report;
     let mut lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    lines.extend(strange.iter().map(|strange| format!("log.db: {strange}")));
+    let holds = report.holds() && strange.is_empty();
     if *more > 0 {
         lines.push(format!("and {more} more"));
     }
@@ -55,7 +58,7 @@ fn show(report: &Report) {
         );
     }
     let later = events.saturating_sub(*covered);
-    lines.push(match report.holds() {
+    lines.push(match holds {
         true => format!(
             "The log is the one that was signed: {covered} events, {checkpoints} checkpoints. {later} later events are not signed yet."
         ),
@@ -63,7 +66,7 @@ fn show(report: &Report) {
              data directory as it is, and compare with checkpoints that you kept elsewhere."),
     });
     let value = json!({
-        "holds": report.holds(), "events": events, "position": head, "checkpoints": checkpoints, "covered": covered,
+        "holds": holds, "strange": strange, "events": events, "position": head, "checkpoints": checkpoints, "covered": covered,
         "tree_is_damaged": tree_is_damaged, "findings": findings.iter().map(ToString::to_string).collect::<Vec<_>>(), "more": more,
     });
     result(lines.join("\n"), &value);

@@ -12,6 +12,8 @@ use loquet_domain::ports::Position;
 use loquet_mail::smtp::Smtp;
 use loquet_projections::causes::Causes;
 use loquet_projections::mail::MailLedger;
+use loquet_proof::tree_files::TreeReader;
+use loquet_proof::verification::verify as compare_with_checkpoints;
 use loquet_sqlite::backup;
 use loquet_sqlite::write_ahead_log;
 use serde::Serialize;
@@ -25,6 +27,7 @@ use crate::engine::Engine;
 use crate::kafka::{self, Seen};
 use crate::mode::Mode;
 use crate::output::line;
+use crate::proof::ProofFiles;
 use crate::self_check::Checked;
 use crate::settings::Settings;
 use crate::system::System;
@@ -111,6 +114,7 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
     soundness(&directory, &mut findings);
     read_models(&directory, &mut findings).await;
     verification(&directory, &mut findings);
+    proof(&directory, &mut findings).await;
     mails(&directory, settings.as_ref(), &mut findings).await;
     kafka(&directory, settings.as_ref(), &mut findings).await;
     report(&findings, doctor.json)
@@ -396,6 +400,31 @@ async fn clock_against(directory: &DataDirectory, head: Position, findings: &mut
             );
         }
         _ => findings.well("clock", format!("it shows {now}, which is not before the log's last event")),
+    }
+}
+
+/// Compares the log with its signed checkpoints.
+async fn proof(directory: &DataDirectory, findings: &mut Findings) {
+    let files = ProofFiles::of(directory);
+    if !files.checkpoints().exists() && !files.public_key().exists() {
+        return;
+    }
+    let remedy =
+        "Run `loquet audit verify`, and keep a copy of the data directory: docs/audit.md says what to do.";
+    let compared = async {
+        let (key, kept) = (files.verifier()?, files.kept()?);
+        let (tree, store) = (TreeReader::open(&files.folder)?, adapters::log_to_read(directory).await?);
+        let report = compare_with_checkpoints(store.as_ref(), Some(&tree), &kept, &key, |_| ()).await?;
+        Ok::<_, anyhow::Error>((report, adapters::strange_parts_of_log(directory)?))
+    };
+    match compared.await {
+        Ok((report, strange)) => match (report.findings.first(), strange.first()) {
+            (Some(finding), _) => findings.fail("proof", finding, remedy),
+            (None, Some(strange)) => findings.fail("proof", format!("log.db: {strange}"), remedy),
+            (None, None) => findings
+                .well("proof", format!("the log is the one that was signed, for {} events", report.covered)),
+        },
+        Err(error) => findings.fail("proof", format!("{error:#}"), remedy),
     }
 }
 
