@@ -17,7 +17,7 @@ use loquet_domain::fact::{Actor, Context};
 use loquet_domain::ids::CorrelationId;
 use loquet_domain::policies::in_force::PoliciesInForce;
 use loquet_domain::ports::Identities;
-use loquet_files::snapshot_file;
+use loquet_files::{give_as_its_directory, snapshot_file};
 use loquet_http_ports::service_tokens::{ServiceTokens, TokenEntry, id_of_hash};
 use loquet_projections::causes::Causes;
 use loquet_projections::ports::Clock;
@@ -74,7 +74,9 @@ pub(crate) fn note_export(directory: &DataDirectory, export: ExportNotice) -> st
 
 /// Changes the notes, durably. One command at a time does it. Notes that can't be read are not replaced.
 fn change(directory: &DataDirectory, change: impl FnOnce(&mut Notes)) -> std::io::Result<()> {
-    let lock = File::options().create(true).append(true).mode(0o600).open(directory.file(LOCK))?;
+    let lock_file = directory.file(LOCK);
+    let lock = File::options().create(true).append(true).mode(0o600).open(&lock_file)?;
+    give_as_its_directory(&lock, &lock_file)?;
     lock.lock()?;
     let path = directory.file(NOTES);
     let mut notes: Notes = match std::fs::read(&path) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use loquet_domain::Moment;
 use loquet_domain::ids::CompanyId;
 use loquet_domain::ports::Position;
@@ -34,16 +35,18 @@ impl Known {
     /// Opens the view of these rows. Prints a note when the view is behind the log: either no server runs, or
     /// the server is still building the view.
     pub(super) async fn open<R: Row>(directory: &DataDirectory) -> anyhow::Result<Self> {
-        let system = System::open_to_read(directory).await?;
-        let now = system.now();
-        if let Some(SeenFrom { rows, position, .. }) = system.past {
+        if directory.as_of.is_some() {
+            let system = System::open_to_read(directory).await?;
+            let now = system.now();
+            let SeenFrom { rows, position, .. } = system.past.context("no moment was named")?;
             return Ok(Self { rows, position, now });
         }
         let rows = adapters::read_models(directory, Access::Read)?;
         let builds = rows.builds().await?;
         let serving = builds.iter().find(|state| state.serving && state.build.view.name == R::VIEW.name);
         let position = serving.map(|state| state.position).unwrap_or_default();
-        let head = system.store.head().await?;
+        let system = System::open_to_read(directory).await?;
+        let (now, head) = (system.now(), system.store.head().await?);
         if position < head {
             let behind = head.0 - position.0;
             note(format_args!(

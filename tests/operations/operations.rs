@@ -335,7 +335,7 @@ async fn read_models_are_rebuilt_and_verified_beside_a_server_on_which_people_lo
     server.mail("ann@example.be", "Confirmez", 1).await;
     assert_eq!(server.mails("").await.len(), mails + 1, "a rebuild sends nothing");
     let (code, _, errors) = loquet(&server, &["projections", "rebuild", "acounts"]);
-    assert!(code == Some(1) && errors.contains("there are accounts"), "{errors}");
+    assert!(code == Some(2) && errors.contains("accounts, assignments"), "{errors}");
 }
 
 /// Stops the server's process, so that what it is asked for stays as it is; not in the middle of a write, since one that

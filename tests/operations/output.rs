@@ -352,6 +352,23 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
             let asked = format!("--account {email} --site {site} --permission manage_terminals");
             shows(&[&asked, &format!("{asked} --json")])
         }
+        "audit account" => {
+            shows(&[account, &format!("{email} --json"), &format!("{account} --as-of 900 --json")])
+        }
+        "audit company" => shows(&[company, &format!("{company} --json")]),
+        "audit site" => shows(&[site, &format!("{site} --json")]),
+        "audit terminal" => shows(&[terminal, &format!("{terminal} --json")]),
+        "audit permissions" => shows(&[&format!("{email} {site}"), &format!("{account} {site} --json")]),
+        "audit timeline" => {
+            shows(&[account, &format!("{company} --language fr"), &format!("{email} --json")])
+        }
+        "audit diff" => shows(&["--from 2999-01-01", &format!("{account} --to 2999-01-01 --json")]),
+        "audit what-if" => shows(&["--attempts 5", "--policy profile=pci,devices=off --json"]),
+        // These need a proof, which a server makes: tests/operations/proof.rs runs them.
+        "audit key" | "audit checkpoint" | "audit verify" | "audit prove" | "audit check-proof"
+        | "audit consistency" | "audit export" | "audit check-export" => {
+            Some(vec![(String::new(), Task::Elsewhere)])
+        }
         "find" => shows(&["bou", "bou --json"]),
         "diagnose" => shows(&[email, "nobody@example.be"]),
         "doctor" => shows(&["--dev", "--json"]),
