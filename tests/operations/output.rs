@@ -362,7 +362,9 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
         "audit timeline" => {
             shows(&[account, &format!("{company} --language fr"), &format!("{email} --json")])
         }
-        "audit diff" => shows(&["--from 2999-01-01", &format!("{account} --to 2999-01-01 --json")]),
+        "audit diff" => {
+            shows(&[&format!("{account} --from 2000-01-01"), &format!("{account} --to 2999-01-01 --json")])
+        }
         "audit what-if" => shows(&["--attempts 5", "--policy profile=pci,devices=off --json"]),
         // These need a proof, which a server makes: tests/operations/proof.rs runs them.
         "audit key" | "audit checkpoint" | "audit verify" | "audit prove" | "audit check-proof"
