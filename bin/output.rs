@@ -102,6 +102,15 @@ pub(crate) fn result(text: impl Display, value: &Value) {
     }
 }
 
+/// Prints what a command shows: `text` for people, or `value` for programs if the command was asked for JSON. It changed
+/// nothing, so nothing is said of it elsewhere if nobody reads it.
+pub(crate) fn shown(text: impl Display, value: &Value) {
+    let _ = match RESULTS_ARE_JSON.load(Ordering::Relaxed) {
+        true => line(value),
+        false => line(text),
+    };
+}
+
 /// Prints what a command did: on standard output, or on standard error if that fails. If the command was asked for JSON, it
 /// is a remark beside the result.
 pub(crate) fn outcome(text: impl Display) {

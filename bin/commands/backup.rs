@@ -9,7 +9,7 @@ use super::show::{moment, place_of};
 use crate::administration::{note_restore, operator};
 use crate::cli::{Backup, DataDirectory, Restore};
 use crate::clock;
-use crate::output::{note, outcome, result};
+use crate::output::{note, outcome, result, shown};
 use crate::system::VERSION;
 
 /// Refuses what can only be done with files. A node's data directory holds nothing that its databases do not give it.
@@ -53,7 +53,7 @@ pub(crate) fn take(directory: &DataDirectory, wanted: &Backup) -> anyhow::Result
 pub(crate) fn restore(directory: &DataDirectory, wanted: &Restore) -> anyhow::Result<()> {
     if wanted.check {
         let whole = backup::check(&wanted.from)?;
-        result(format_args!("{} is whole: {}", place_of(&wanted.from), describe(&whole)), &described(&whole));
+        shown(format_args!("{} is whole: {}", place_of(&wanted.from), describe(&whole)), &described(&whole));
         return Ok(());
     }
     refuse_servers(directory)?;

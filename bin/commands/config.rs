@@ -9,7 +9,7 @@ use super::show::table;
 use crate::cli::Output;
 use crate::config::{Config, SETTINGS, sample as sample_file};
 use crate::mode::Mode;
-use crate::output::{document, line, note, result};
+use crate::output::{document, line, note, shown};
 use crate::settings::Settings;
 
 /// Prints every fault. Fails if there is one.
@@ -39,7 +39,7 @@ pub(crate) fn check(mut config: Config, mode: Mode) -> ExitCode {
         .chain([verdict])
         .collect();
     let value = json!({ "valid": holds, "faults": faults, "warnings": warnings, "notices": notices });
-    result(text.join("\n"), &value);
+    shown(text.join("\n"), &value);
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

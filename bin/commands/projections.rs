@@ -17,7 +17,7 @@ use serde_json::json;
 use super::show::{progress, table};
 use crate::adapters::{self, Access};
 use crate::cli::{DataDirectory, Output, ProjectionsCommand};
-use crate::output::{columns, line, result};
+use crate::output::{columns, line, result, shown};
 use crate::self_check::compare;
 use crate::system::{Parts, System};
 
@@ -205,7 +205,7 @@ async fn verify(directory: &DataDirectory, wanted: Vec<Arc<dyn ErasedView>>) -> 
     let mut differs = false;
     for (view, verdict) in verdicts {
         let Some(Verdict { position, differing, .. }) = verdict else {
-            result(
+            shown(
                 format_args!("{view}: another version of it answers queries, so there is nothing to compare"),
                 &json!({ "view": view, "equal": null }),
             );
@@ -221,7 +221,7 @@ async fn verify(directory: &DataDirectory, wanted: Vec<Arc<dyn ErasedView>>) -> 
         };
         let equals = differing.is_empty();
         differs |= !equals;
-        result(text, &json!({ "view": view, "position": position, "equal": equals, "differing": differing }));
+        shown(text, &json!({ "view": view, "position": position, "equal": equals, "differing": differing }));
     }
     Ok(if differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -25,7 +25,7 @@ use crate::administration::{note_export, operator};
 use crate::cli::{DataDirectory, ExportHistory};
 use crate::clock;
 use crate::moments::optional;
-use crate::output::{place_of, result};
+use crate::output::{place_of, result, shown};
 use crate::proof::ProofFiles;
 use crate::system::System;
 
@@ -216,7 +216,7 @@ pub(super) fn check(folder: &Path, public_key: &str) -> anyhow::Result<()> {
         );
     }
     let Manifest { origin, export, events, first, last, .. } = &manifest;
-    result(
+    shown(
         format_args!(
             "This extract is of the log {origin}: {events} events, from position {first} to {last}, taken at {}. The log had \
              a signed checkpoint of {} events then.",

@@ -1,6 +1,6 @@
 //! `loquet audit permissions`.
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use loquet_domain::access::{self, Access};
 use loquet_domain::account;
 use loquet_domain::account::Role;
@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::cli::{AuditPermissions, DataDirectory};
 use crate::commands::account::find;
 use crate::commands::show::{moment, table};
-use crate::output::{columns, line};
+use crate::output::{columns, line, note};
 use crate::system::System;
 
 /// The event that granted something.
@@ -34,7 +34,9 @@ pub(super) async fn run(directory: &DataDirectory, asked: &AuditPermissions) -> 
     let authorisation = system.app.authorisation(account).await?;
     let authorisation = authorisation.with_context(|| format!("there is no account {account}"))?;
     let is_of_company = system.app.company(authorisation.company).await?.state.sites.contains(asked.site);
-    ensure!(is_of_company, "the company of account {account} has no site {}", asked.site);
+    if !is_of_company {
+        note(format_args!("the company of account {account} has no site {}", asked.site));
+    }
     let administrator = administrator_since(&system, account).await?;
     let by_groups = granted_by_groups(&system, &authorisation.company, account, asked).await?;
     let mut rows = table(&["PERMISSION", "ALLOWED", "GRANTED AT", "GRANTED BY", "EVENT"]);

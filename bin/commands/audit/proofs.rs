@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::adapters;
 use crate::cli::{CheckProof, DataDirectory};
 use crate::commands::show::place_of;
-use crate::output::{document, result};
+use crate::output::{document, shown};
 use crate::proof::ProofFiles;
 
 /// Events that are read at once.
@@ -37,7 +37,7 @@ pub(super) fn given_key(given: &str) -> anyhow::Result<VerifierKey> {
 
 pub(super) fn key(directory: &DataDirectory) -> anyhow::Result<()> {
     let key = ProofFiles::of(directory).verifier()?;
-    result(&key, &json!({ "public_key": key.to_string(), "origin": key.name() }));
+    shown(&key, &json!({ "public_key": key.to_string(), "origin": key.name() }));
     Ok(())
 }
 
@@ -54,7 +54,7 @@ pub(super) fn checkpoint(directory: &DataDirectory) -> anyhow::Result<()> {
     let value = json!({
         "note": last.note, "size": opened.size, "root": opened.root.to_string(), "at": last.at, "position": last.position,
     });
-    result(last.note.trim_end_matches('\n'), &value);
+    shown(last.note.trim_end_matches('\n'), &value);
     Ok(())
 }
 
@@ -141,10 +141,10 @@ pub(super) fn check(what: &CheckProof) -> anyhow::Result<()> {
     let event = leaf::described(&proof.leaf).context("the proof is of no event")?;
     let value =
         json!({ "included": true, "origin": checkpoint.origin, "size": checkpoint.size, "event": event });
-    let shown = serde_json::to_string_pretty(&event)?;
-    result(
+    let event_text = serde_json::to_string_pretty(&event)?;
+    shown(
         format_args!(
-            "This event is in the log {}, among its first {} events:\n{shown}",
+            "This event is in the log {}, among its first {} events:\n{event_text}",
             checkpoint.origin, checkpoint.size
         ),
         &value,

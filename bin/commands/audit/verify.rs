@@ -11,7 +11,7 @@ use super::proofs::given_key;
 use crate::adapters;
 use crate::cli::{DataDirectory, VerifyLog};
 use crate::commands::show::{place_of, progress};
-use crate::output::{note, result};
+use crate::output::{note, shown};
 use crate::proof::{ProofFiles, read_checkpoints};
 
 /// Compares the log with its checkpoints. Fails if something does not fit.
@@ -69,5 +69,5 @@ fn show(report: &Report, strange: &[String]) {
         "holds": holds, "strange": strange, "events": events, "position": head, "checkpoints": checkpoints, "covered": covered,
         "tree_is_damaged": tree_is_damaged, "findings": findings.iter().map(ToString::to_string).collect::<Vec<_>>(), "more": more,
     });
-    result(lines.join("\n"), &value);
+    shown(lines.join("\n"), &value);
 }
