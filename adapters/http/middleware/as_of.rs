@@ -11,11 +11,10 @@ use axum::response::{IntoResponse, Response};
 use chrono::{NaiveDate, NaiveTime};
 use loquet_domain::Moment;
 use loquet_domain::app::Unavailable;
-use loquet_domain::ports::{BoxFuture, Position};
+use loquet_domain::ports::Position;
 use loquet_domain::schema::ends_a_subject;
-use loquet_http_ports::service_tokens::{Grant, PREFIX, Service, ServiceTokens, TokenEntry};
+use loquet_http_ports::service_tokens::PREFIX;
 use loquet_projections::as_of::position_at;
-use loquet_projections::ports::{Clock, StoreFailed};
 use tower::ServiceExt;
 
 use crate::extractors::query::refused;
@@ -122,61 +121,16 @@ async fn as_of(api: &Api, position: Position) -> Result<Api, Problem> {
         Some(event) => api.codec.decode_open(&event).map_err(Unavailable::from)?.context.at,
         None => Moment::UNIX_EPOCH,
     };
-    let service_tokens = Arc::new(Now { tokens: api.service_tokens.clone(), clock: api.clock.clone() });
     let clock = Arc::new(move || at);
     Ok(Api {
-        service_tokens,
         app,
         store,
         rows,
         status,
         clock,
-        history: History::past(position),
+        history: History::past(position, api.clock.clone()),
         ..api.clone()
     })
-}
-
-/// The service tokens, which are valid or not by the present clock. A past has another one.
-struct Now {
-    tokens: Arc<dyn ServiceTokens>,
-    clock: Clock,
-}
-
-impl ServiceTokens for Now {
-    fn create<'a>(
-        &'a self,
-        name: &'a str,
-        grant: &'a Grant,
-        now: Moment,
-        expires_at: Option<Moment>,
-    ) -> BoxFuture<'a, Result<String, StoreFailed>> {
-        self.tokens.create(name, grant, now, expires_at)
-    }
-
-    fn list(&self) -> BoxFuture<'_, Result<Vec<TokenEntry>, StoreFailed>> {
-        self.tokens.list()
-    }
-
-    fn rotate<'a>(
-        &'a self,
-        id: &'a str,
-        now: Moment,
-        old_ends: Moment,
-    ) -> BoxFuture<'a, Result<Option<String>, StoreFailed>> {
-        self.tokens.rotate(id, now, old_ends)
-    }
-
-    fn revoke<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<bool, StoreFailed>> {
-        self.tokens.revoke(id, now)
-    }
-
-    fn find<'a>(
-        &'a self,
-        token: &'a str,
-        _: Moment,
-    ) -> BoxFuture<'a, Result<Option<Arc<Service>>, StoreFailed>> {
-        self.tokens.find(token, (self.clock)())
-    }
 }
 
 /// The same request without the parameter, as a new one: the router adds its own parts to it.
