@@ -10,7 +10,7 @@ use loquet_domain::ports::{EventCodec, EventStore, Identities, Position};
 use loquet_http::read_order;
 use loquet_kafka::publisher::current_position;
 use loquet_kafka::{
-    Connection, DeadLetters, Identity, Mechanism, MissingTopics, OrderIntake, Orders, Protection, Publisher,
+    CheckpointTopic, Connection, DeadLetters, Identity, Mechanism, MissingTopics, OrderIntake, Orders, Protection, Publisher,
     Publishing, Sasl, Tls, Trouble, topics,
 };
 use loquet_metrics::Metrics;
@@ -19,7 +19,7 @@ use loquet_projections::leader::Leadership;
 use loquet_projections::ports::Clock;
 use loquet_projections::runner::Status;
 use loquet_public_events::{Contract, Mode};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
@@ -36,12 +36,13 @@ const OF_TLS: [&str; 4] =
     ["kafka.ca_file", "kafka.certificate_file", "kafka.key_file", "kafka.key_password_file"];
 
 /// The settings that name topics.
-const TOPICS: [&str; 5] = [
+const TOPICS: [&str; 6] = [
     "kafka.accounts_topic",
     "kafka.companies_topic",
     "kafka.positions_topic",
     "kafka.orders_topic",
     "kafka.dead_letters_topic",
+    "proof.topic",
 ];
 
 /// How Kafka is used.
@@ -253,6 +254,28 @@ fn publishing(config: &Config) -> Option<Publishing> {
         batch: config.parsed("kafka.batch")?,
         interval: config.duration("kafka.interval")?,
     })
+}
+
+/// The topic of checkpoints. It is opened when the first one is written.
+#[derive(Clone)]
+pub(crate) struct Checkpoints {
+    connection: Connection,
+    topic: String,
+    missing: MissingTopics,
+    open: Arc<OnceCell<CheckpointTopic>>,
+}
+
+impl Checkpoints {
+    pub(crate) fn new(kafka: &KafkaSettings, topic: String) -> Self {
+        let (connection, missing) = (kafka.connection.clone(), kafka.publishing.missing);
+        Self { connection, topic, missing, open: Arc::default() }
+    }
+
+    /// Writes a checkpoint of the log with this name.
+    pub(crate) async fn send(&self, origin: &str, checkpoint: &str) -> Result<(), Trouble> {
+        let open = || CheckpointTopic::open(&self.connection, &self.topic, self.missing);
+        self.open.get_or_try_init(open).await?.send(origin, checkpoint).await
+    }
 }
 
 /// What Kafka says about itself and about the publisher.

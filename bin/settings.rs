@@ -22,6 +22,7 @@ use loquet_http::{Connections, Limits, Rate};
 use loquet_mail::smtp::{Security, SmtpSettings};
 use loquet_projections::causes::Causes;
 use loquet_projections::mail::Sending;
+use loquet_proof::witness::Witness;
 use loquet_public_events::{Contract, PersonalFields, Topic};
 use loquet_webhooks::Guard;
 
@@ -29,7 +30,7 @@ use crate::cli::DataDirectory;
 use crate::config::secret_files::{file, password};
 use crate::config::{Config, Held, networks};
 use crate::engine::Engine;
-use crate::kafka::{self, KafkaSettings};
+use crate::kafka::{self, Checkpoints, KafkaSettings};
 use crate::mode::Mode;
 use crate::protections;
 
@@ -64,10 +65,7 @@ pub(crate) struct Settings {
     pub(crate) contract: Contract,
     /// How far read models of a server that is ready may be behind the log, in positions.
     pub(crate) max_lag: u64,
-    /// How often a checkpoint of the log is signed.
-    pub(crate) proof_every: Duration,
-    /// A further file for checkpoints.
-    pub(crate) proof_copy_to: Option<PathBuf>,
+    pub(crate) proof: ProofSettings,
     /// How often the read models are compared with the log. Zero: never.
     pub(crate) verify_every: Duration,
     /// Where webhooks may lead.
@@ -172,6 +170,7 @@ impl Settings {
         let blocklist = blocklist(config);
         let contract = contract(config);
         let kafka = kafka::settings(config);
+        let proof = proof_settings(config, kafka.as_ref());
         protections::check(config, mode);
         if !config.faults.is_empty() {
             return None;
@@ -212,13 +211,50 @@ impl Settings {
             metrics_listen: config.parsed("metrics.listen"),
             contract: contract?,
             max_lag: max_lag(config)?,
-            proof_every: config.duration("proof.every")?,
-            proof_copy_to: config.text("proof.copy_to").map(PathBuf::from),
+            proof: proof?,
             verify_every: config.duration("projections.verify_every")?,
             guard: guard(config)?,
             kafka,
         })
     }
+}
+
+/// The proof of the log, and the places outside the data directory that checkpoints are sent to.
+#[derive(Clone)]
+pub(crate) struct ProofSettings {
+    /// How often a checkpoint of the log is signed.
+    pub(crate) every: Duration,
+    /// A file.
+    pub(crate) copy_to: Option<PathBuf>,
+    /// A mailbox, and how often it gets a mail.
+    pub(crate) mail_to: Option<(String, TimeDelta)>,
+    /// A topic.
+    pub(crate) topic: Option<Checkpoints>,
+    /// Witnesses, each as [`Witness::parse`] reads it.
+    pub(crate) witnesses: Vec<String>,
+}
+
+fn proof_settings(config: &mut Config, kafka: Option<&KafkaSettings>) -> Option<ProofSettings> {
+    let witnesses = config.text("proof.witnesses").unwrap_or_default().split(',');
+    let witnesses: Vec<String> =
+        witnesses.map(|witness| witness.trim().to_owned()).filter(|witness| !witness.is_empty()).collect();
+    for witness in &witnesses {
+        if let Err(why) = Witness::parse(witness) {
+            config.fault("proof.witnesses", format!("'{witness}': {}", Causes(&why)));
+        }
+    }
+    let topic = config.text("proof.topic").map(ToOwned::to_owned);
+    if topic.is_some() && config.text("kafka.brokers").is_none() {
+        config.fault("proof.topic", "it has no effect without Kafka: set kafka.brokers");
+    }
+    let every = time_delta(config, "proof.mail_every")?;
+    Some(ProofSettings {
+        every: config.duration("proof.every")?,
+        copy_to: config.text("proof.copy_to").map(PathBuf::from),
+        mail_to: config.text("proof.mail_to").map(|to| (to.to_owned(), every)),
+        topic: topic.zip(kafka).map(|(topic, kafka)| Checkpoints::new(kafka, topic)),
+        witnesses,
+    })
 }
 
 /// Returns the sender of all mails. An address without a name gets the brand as its name.

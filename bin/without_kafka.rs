@@ -1,5 +1,6 @@
 //! In place of `kafka.rs`, in a build without the feature `kafka`.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use loquet_domain::app::App;
@@ -25,6 +26,21 @@ pub(crate) fn settings(config: &mut Config) -> Option<KafkaSettings> {
         config.fault("kafka.brokers", why);
     }
     None
+}
+
+/// There is no topic of checkpoints in this build.
+#[derive(Clone)]
+pub(crate) enum Checkpoints {}
+
+impl Checkpoints {
+    pub(crate) fn new(kafka: &KafkaSettings, _: String) -> Self {
+        match *kafka {}
+    }
+
+    #[expect(clippy::unused_async, reason = "a build with Kafka waits for it")]
+    pub(crate) async fn send(&self, _: &str, _: &str) -> Result<(), Infallible> {
+        match *self {}
+    }
 }
 
 /// What Kafka would say.

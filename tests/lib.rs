@@ -26,3 +26,4 @@ pub mod server;
 pub mod skip;
 pub mod small_disk;
 pub mod watched_store;
+pub mod witness;

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod checkpoints;
 pub mod dead_letters;
 pub mod orders;
 mod partitioner;
@@ -17,6 +18,7 @@ pub mod topics;
 mod transactions;
 pub mod trouble;
 
+pub use checkpoints::CheckpointTopic;
 pub use dead_letters::{DeadLetters, Letter};
 pub use orders::OrderIntake;
 pub use publisher::Publisher;

@@ -12,3 +12,4 @@ pub mod note;
 pub mod tree;
 pub mod tree_files;
 pub mod verification;
+pub mod witness;

@@ -240,6 +240,15 @@ impl<'a> Note<'a> {
 }
 
 #[cfg(test)]
+impl VerifierKey {
+    /// The key of a witness with this seed.
+    pub(crate) fn of_witness(name: &str, seed: &[u8; 32]) -> Self {
+        let key = SigningKey::from_bytes(seed).verifying_key();
+        Self { name: name.to_owned(), kind: COSIGNATURE, key }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use signed_note::{StandardSigner, StandardVerifier, VerifierList};
@@ -298,11 +307,7 @@ mod tests {
     #[test]
     fn a_cosignature_is_checked_with_its_time() {
         let (log, witness) = (key(), SigningKey::from_bytes(&[9; 32]));
-        let public = VerifierKey {
-            name: "witness.example".to_owned(),
-            kind: COSIGNATURE,
-            key: witness.verifying_key(),
-        };
+        let public = VerifierKey::of_witness("witness.example", &[9; 32]);
         let time = 1_764_000_000_u64;
         let signature = witness.sign(cosigned(time, TEXT).as_bytes()).to_bytes();
         let signed = [public.id().as_slice(), &time.to_be_bytes(), &signature].concat();

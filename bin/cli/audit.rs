@@ -55,6 +55,9 @@ pub(crate) enum AuditCommand {
         /// The number of events of the later checkpoint.
         to: u64,
     },
+    /// Check a proof that the log at one checkpoint begins with the log at an earlier one. Nothing but the public key is
+    /// trusted.
+    CheckConsistency(CheckProof),
 }
 
 #[derive(Args)]
@@ -67,6 +70,10 @@ pub(crate) struct VerifyLog {
     /// By default, the checkpoints in the data directory are used.
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoints: Option<PathBuf>,
+    /// The public key of a witness, or a file with it. Only checkpoints that this witness signed too count. By default, those in
+    /// `proof/cosigned.jsonl` are used then.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) witness: Option<String>,
 }
 
 #[derive(Args)]

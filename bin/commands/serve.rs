@@ -70,7 +70,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let system = open(directory, &settings, &metrics).await?;
     let status = Status::default();
     let proof =
-        Proof::open(directory, &settings, system.store.clone(), clock.clone(), status.clone()).await?;
+        Proof::open(directory, &settings, system.store.clone(), clock.clone(), status.clone(), &mailer).await?;
     let clock = clock::noted_by(system.app.clone(), clock);
     let started = Instant::now();
     let refusal_step = loquet_http::refusal_step(system.app.time_a_hash(|| started.elapsed()).await?);

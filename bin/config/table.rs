@@ -667,6 +667,30 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "/mnt/audit/checkpoints.jsonl",
         "A file on another machine's disk to which each checkpoint is added too. Who changes the log later can't change this copy. Without this setting, checkpoints are in the data directory alone",
     ),
+    unset(
+        "proof.mail_to",
+        Kind::Mailbox,
+        "audit@example.com",
+        "A mailbox that gets the newest checkpoint at intervals. Whoever keeps the mails can tell later whether the log was changed. Without this setting, no checkpoints are mailed",
+    ),
+    setting(
+        "proof.mail_every",
+        Kind::Duration("1m", "90d"),
+        "1d",
+        "How often proof.mail_to gets a mail, if there are new events",
+    ),
+    unset(
+        "proof.topic",
+        Kind::Text,
+        "loquet.checkpoints.v1",
+        "A Kafka topic to which each checkpoint is written. It takes kafka.brokers. Without this setting, no checkpoints are written to Kafka",
+    ),
+    unset(
+        "proof.witnesses",
+        Kind::Text,
+        "witness.example+12345678+BA… https://witness.example/prefix",
+        "Witnesses that sign checkpoints too (C2SP tlog-witness), separated by commas: the public key of each, a space, and its URL. A witness signs only a log that still begins with what it saw before. Without this setting, no witness is asked",
+    ),
     setting(
         "projections.verify_every",
         Kind::Duration("0s", "90d"),

@@ -96,3 +96,25 @@ async fn an_erasure_tells_consumers_to_forget_and_leaves_a_tombstone_in_a_compac
     assert_eq!(forget.value.as_deref(), Some(format!(r#"{{"account_id":"{account}"}}"#).as_str()));
     assert!(tombstone.value.is_none() && tombstone.headers.is_empty(), "{tombstone:?}");
 }
+
+/// Checkpoints of the log are outside the machine that has the log, in their order.
+#[tokio::test]
+async fn each_checkpoint_of_the_log_is_in_its_topic() {
+    let Some(broker) = Broker::start("each_checkpoint_of_the_log_is_in_its_topic") else { return };
+    let topic = "loquet.checkpoints.v1";
+    let mut server = server_with(&broker, &[("LOQUET_PROOF_TOPIC", topic)]).await;
+    for n in 1..=2 {
+        server.service_post("/v1/orders", order(n, n, &format!("marie{n}@boulangerie.example"))).await.expect(201);
+        published(&server).await;
+        server.stop();
+        server.restart().await;
+    }
+    let kept = std::fs::read_to_string(server.folder.join("proof/checkpoints.jsonl")).unwrap();
+    // The first line says that there were no events.
+    let kept: Vec<_> = kept.lines().skip(1).map(str::to_owned).collect();
+    let records = broker.read(&[topic]);
+    let sent: Vec<_> = records.iter().filter_map(|record| record.value.clone()).collect();
+    assert!(sent.len() >= 2 && sent == kept[..sent.len()], "{sent:?} {kept:?}");
+    let origin = kept[0].split_once(r#""note":""#).unwrap().1.split_once("\\n").unwrap().0;
+    assert!(records.iter().all(|record| record.key.as_deref() == Some(origin)), "{records:?}");
+}

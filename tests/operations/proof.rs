@@ -5,6 +5,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use loquet_tests::server::{Server, binary, order};
+use loquet_tests::witness::Witness;
+use mailparse::MailHeaderMap;
 use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -342,8 +344,21 @@ async fn a_proof_that_an_event_is_in_the_log_is_checked_without_the_log() {
         .collect();
     let (first, last) = (sizes[0].to_string(), sizes[sizes.len() - 1].to_string());
     assert_ne!(first, last);
-    let (is_well, said) = whole.loquet(&["audit", "consistency", &first, &last]);
-    assert!(is_well && said.contains("\"proof\""), "{said}");
+    let (is_well, proof) = whole.loquet(&["audit", "consistency", &first, &last]);
+    assert!(is_well && proof.contains("\"proof\""), "{proof}");
+    let checked = |proof: &str, key: &str| {
+        std::fs::write(&file, proof).unwrap();
+        whole.loquet(&["audit", "check-consistency", path, "--public-key", key])
+    };
+    let (is_well, said) = checked(&proof, &whole.public_key);
+    assert!(is_well && said.contains(&format!("of {last} events begins with its {first} events")), "{said}");
+    let mut other: Value = serde_json::from_str(&proof).unwrap();
+    other["proof"].as_array_mut().unwrap().pop();
+    let (is_well, said) = checked(&other.to_string(), &whole.public_key);
+    assert!(!is_well && said.contains("does not begin with"), "{said}");
+    let stranger = loquet_proof::note::SignerKey::fresh("portal.example").unwrap().verifier().to_string();
+    let (is_well, said) = checked(&proof, &stranger);
+    assert!(!is_well && said.contains("has no signature"), "{said}");
     let (is_well, said) = whole.loquet(&["audit", "consistency", "1", &last]);
     assert!(!is_well && said.contains("there is no checkpoint of 1 events"), "{said}");
 }
@@ -433,4 +448,72 @@ async fn an_extract_of_the_history_is_signed_and_is_itself_an_event() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     server.stop();
+}
+
+/// A checkpoint that left the machine holds against whoever has the machine.
+// The witness answers while this test waits for the server to stop.
+#[tokio::test(flavor = "multi_thread")]
+async fn checkpoints_reach_a_mailbox_and_a_witness_who_refuses_a_log_that_was_put_back() {
+    let whole = evidence().await;
+    let witness = Witness::start(&whole.public_key).await;
+    let witnesses = format!("{} http://{}/tlog/", witness.public_key(), witness.address);
+    let places =
+        ["--proof-witnesses", &witnesses, "--proof-mail-to", "audit@example.be", "--proof-mail-every", "1h"];
+    let before = whole.copy();
+    let mut server = Server::over(whole.data(), &places).await;
+    let first = events(&whole);
+    until("the witness signs", || witness.size() >= first).await;
+    server.service_post("/v1/orders", order(3, 3, "piet@example.be")).await.expect(201);
+    server.stop();
+    assert_eq!(witness.size(), events(&whole), "a stop signs a last checkpoint, and the witness gets it");
+    // Whoever has the keys of both, and the mail, needs nothing else of this machine.
+    let key = witness.public_key();
+    let (is_well, said) =
+        whole.loquet(&["audit", "verify", "--witness", &key, "--public-key", &whole.public_key]);
+    assert!(is_well && said.contains(&format!("{} events", witness.size())), "{said}");
+    let (is_well, said) = whole.loquet(&["audit", "verify", "--witness", &whole.public_key]);
+    assert!(is_well, "the log's own key signed them too: {said}");
+    let other = "other.example+c8ee5dc4+BAWWDYkWVx0SmJDIgDu1Pdvm5nqKGZIQ2Y3x6wCj3Hhk";
+    let (is_well, said) = whole.loquet(&["audit", "verify", "--witness", other]);
+    assert!(!is_well, "{said}");
+    let mails = checkpoint_mails(&whole.data());
+    assert_eq!(mails.len(), 1, "one in an hour: {mails:?}");
+    let mail = mails[0].replace("\r\n", "\n");
+    let (_, note) = mail.split_once("\n\n").unwrap();
+    let kept = whole.folder.path().join("mailed.checkpoint");
+    std::fs::write(&kept, note).unwrap();
+    let arguments = ["audit", "verify", "--public-key", &whole.public_key, "--checkpoints"];
+    let (is_well, said) = whole.loquet(&[&arguments[..], &[kept.to_str().unwrap()]].concat());
+    assert!(is_well, "the checkpoint in the mail is a file of checkpoints: {said}");
+    // An older copy of the whole directory fits its own checkpoints. The witness has seen more.
+    let server = Server::over(before.data(), &places).await;
+    let refusal = "the witness witness.example has seen this log with";
+    until("the witness refuses", || server.errors().contains(refusal)).await;
+    let ready = server.service_get("/readyz").await.json();
+    assert!(ready["services"]["proof-witness"].as_str().unwrap().contains(refusal), "{ready:#}");
+    assert_eq!(ready["services"]["proof-mail"], "ok", "other places are not held up: {ready:#}");
+    // The next witness does not know this log.
+    witness.know(&loquet_proof::note::SignerKey::fresh("portal.example").unwrap().verifier().to_string());
+    until("the witness does not know it", || server.errors().contains("answers 403: it does not know")).await;
+}
+
+/// The texts of the mails with checkpoints.
+fn checkpoint_mails(data: &Path) -> Vec<String> {
+    let mails = std::fs::read_dir(data.join("mail")).unwrap();
+    let mails = mails.map(|mail| std::fs::read(mail.unwrap().path()).unwrap());
+    let texts = mails.filter_map(|mail| {
+        let mail = mailparse::parse_mail(&mail).unwrap();
+        let subject = mail.headers.get_first_value("Subject").unwrap();
+        subject.starts_with("Checkpoint of the log").then(|| mail.subparts[0].get_body().unwrap())
+    });
+    texts.collect()
+}
+
+/// Waits until something is so.
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "{what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

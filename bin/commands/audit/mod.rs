@@ -27,6 +27,7 @@ pub(crate) async fn run(directory: &DataDirectory, command: AuditCommand) -> any
         AuditCommand::CheckExport { folder, public_key } => export::check(&folder, &public_key)?,
         AuditCommand::WhatIf(what) => what_if::run(directory, &what).await?,
         AuditCommand::CheckProof(what) => proofs::check(&what)?,
+        AuditCommand::CheckConsistency(what) => proofs::check_consistency(&what)?,
         AuditCommand::Consistency { from, to } => proofs::consistency(directory, from, to)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,4 +1,4 @@
-//! `loquet audit key`, `checkpoint`, `prove`, `check-proof` and `consistency`.
+//! `loquet audit key`, `checkpoint`, `prove`, `check-proof`, `consistency` and `check-consistency`.
 
 use std::path::Path;
 
@@ -10,9 +10,10 @@ use loquet_proof::checkpoint::{Checkpoint, KeptCheckpoint};
 use loquet_proof::inclusion::InclusionProof;
 use loquet_proof::leaf::{self, hash_of};
 use loquet_proof::note::VerifierKey;
-use loquet_proof::tree;
+use loquet_proof::tree::{self, Hash};
 use loquet_proof::tree_files::TreeReader;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::adapters;
@@ -169,8 +170,50 @@ pub(super) fn consistency(directory: &DataDirectory, from: u64, to: u64) -> anyh
         tree::is_consistent(from, to, &proof, older.root, newer.root),
         "the two checkpoints contradict each other, or the tree beside the log was changed: run `loquet audit verify`"
     );
-    let hashes: Vec<Value> = proof.iter().map(|hash| STANDARD.encode(hash.0).into()).collect();
-    let value = json!({ "from": old_note, "to": new_note, "proof": hashes });
+    let proof = proof.iter().map(|hash| STANDARD.encode(hash.0)).collect();
+    let value = ConsistencyProof { from: old_note.clone(), to: new_note.clone(), proof };
     document(format!("{}\n", serde_json::to_string_pretty(&value)?).as_bytes());
+    Ok(())
+}
+
+/// A proof that the log at one checkpoint begins with the log at an earlier one, with both checkpoints.
+#[derive(Serialize, Deserialize)]
+struct ConsistencyProof {
+    /// The earlier signed note.
+    from: String,
+    /// The later one.
+    to: String,
+    /// The hashes of RFC 6962, 2.1.2, in base64.
+    proof: Vec<String>,
+}
+
+pub(super) fn check_consistency(what: &CheckProof) -> anyhow::Result<()> {
+    let key = given_key(&what.public_key)?;
+    let text = std::fs::read_to_string(&what.file)
+        .with_context(|| format!("can't read {}", place_of(&what.file)))?;
+    let given: ConsistencyProof = serde_json::from_str(&text)
+        .with_context(|| format!("{} is no output of `audit consistency`", place_of(&what.file)))?;
+    let (older, newer) = (Checkpoint::open(&given.from, &key)?, Checkpoint::open(&given.to, &key)?);
+    let hash = |text: &String| {
+        let bytes = STANDARD.decode(text).ok()?;
+        bytes.try_into().ok().map(Hash)
+    };
+    let hashes: Option<Vec<Hash>> = given.proof.iter().map(hash).collect();
+    let hashes = hashes.context("a hash of the proof has not 32 bytes in base64")?;
+    ensure!(
+        tree::is_consistent(older.size, newer.size, &hashes, older.root, newer.root),
+        "the log of {} events does not begin with the log of {} events: it was changed, or the proof is of other checkpoints",
+        newer.size,
+        older.size
+    );
+    shown(
+        format_args!(
+            "The log {} of {} events begins with its {} events of before.",
+            key.name(),
+            newer.size,
+            older.size
+        ),
+        &json!({ "consistent": true, "origin": key.name(), "from": older.size, "to": newer.size }),
+    );
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::ensure;
+use loquet_proof::note::Note;
 use loquet_proof::tree_files::TreeReader;
 use loquet_proof::verification::{Report, verify};
 use serde_json::json;
@@ -24,8 +25,14 @@ pub(super) async fn run(directory: &DataDirectory, what: &VerifyLog) -> anyhow::
             files.verifier()?
         }
     };
-    let path = what.checkpoints.clone().unwrap_or_else(|| files.checkpoints());
-    let kept = read_checkpoints(&path)?;
+    let witness = what.witness.as_deref().map(given_key).transpose()?;
+    let own = if witness.is_some() { files.cosigned() } else { files.checkpoints() };
+    let path = what.checkpoints.clone().unwrap_or(own);
+    let mut kept = read_checkpoints(&path)?;
+    if let Some(witness) = witness {
+        kept.retain(|kept| Note::parse(&kept.note).is_ok_and(|note| note.check(&witness).is_ok()));
+        ensure!(!kept.is_empty(), "no checkpoint in {} was signed by the witness {witness}", place_of(&path));
+    }
     ensure!(!kept.is_empty(), "there are no checkpoints in {}", place_of(&path));
     let tree = TreeReader::open(&files.folder)?;
     let store = adapters::log_to_read(directory).await?;

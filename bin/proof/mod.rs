@@ -3,6 +3,8 @@
 //! The tree follows behind the log. An append does not wait for it. Each data directory has a key and a name of its own. A
 //! backup contains neither, so a log that was restored begins a new tree, and contradicts none of its old checkpoints.
 
+mod elsewhere;
+
 use std::convert::Infallible;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +16,7 @@ use loquet_domain::Moment;
 use loquet_domain::ports::{EventStore, Position};
 use loquet_files::{create_private, remove_if_there};
 use loquet_projections::causes::Causes;
-use loquet_projections::ports::Clock;
+use loquet_projections::ports::{Clock, Mailer};
 use loquet_projections::runner::{ServiceState, Status};
 use loquet_proof::checkpoint::{self, Checkpoint, KeptCheckpoint};
 use loquet_proof::leaf::hash_of;
@@ -24,6 +26,7 @@ use loquet_proof::tree_files::{TreeReader, TreeWriter};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use self::elsewhere::Couriers;
 use crate::cli::DataDirectory;
 use crate::output::place_of;
 use crate::settings::{Settings, read_secret};
@@ -62,6 +65,11 @@ impl ProofFiles {
     /// All checkpoints, as JSON Lines.
     pub(crate) fn checkpoints(&self) -> PathBuf {
         self.folder.join("checkpoints.jsonl")
+    }
+
+    /// The checkpoints that witnesses signed too, as JSON Lines.
+    pub(crate) fn cosigned(&self) -> PathBuf {
+        self.folder.join("cosigned.jsonl")
     }
 
     /// The public key, as it stands in its file.
@@ -145,8 +153,8 @@ pub(crate) struct Proof {
     clock: Clock,
     status: Status,
     every: Duration,
-    /// A further file for checkpoints.
-    copy_to: Option<PathBuf>,
+    /// What sends checkpoints to places outside the data directory.
+    couriers: Couriers,
     tree: TreeWriter,
     /// The position of the tree's last event.
     position: Position,
@@ -167,6 +175,7 @@ impl Proof {
         store: Arc<dyn EventStore>,
         clock: Clock,
         status: Status,
+        mailer: &Arc<dyn Mailer>,
     ) -> anyhow::Result<Self> {
         let files = ProofFiles::of(directory);
         let key = files.signer_or_new(&host_of(&settings.public_url), clock())?;
@@ -186,15 +195,16 @@ impl Proof {
             let before = kept.iter().rev().nth(1).map_or(0, |kept| kept.position);
             compare(&files, store.as_ref(), checkpoint, *position, Position(before)).await?;
         }
-        let (every, copy_to) = (settings.proof_every, settings.proof_copy_to.clone());
+        let settings = &settings.proof;
+        let couriers = Couriers::start(settings, mailer, &files, &key.verifier(), &status);
         Ok(Self {
+            every: settings.every,
+            couriers,
             files,
             key,
             store,
             clock,
             status,
-            every,
-            copy_to,
             tree,
             position,
             signed: (size, position),
@@ -228,7 +238,7 @@ impl Proof {
                 }
             }
             if is_stopping {
-                return;
+                return self.couriers.stop().await;
             }
             tokio::select! {
                 _ = &mut stop => is_stopping = true,
@@ -270,11 +280,8 @@ impl Proof {
         let kept = KeptCheckpoint { at: (self.clock)(), position: self.position.0, note };
         checkpoint::add(&self.files.checkpoints(), &kept).context("the checkpoint can't be written")?;
         self.signed = (size, self.position);
-        match &self.copy_to {
-            Some(path) => checkpoint::add(path, &kept)
-                .with_context(|| format!("the checkpoint can't be added to {} too", place_of(path))),
-            None => Ok(()),
-        }
+        self.couriers.tell(&kept);
+        Ok(())
     }
 }
 
