@@ -20,8 +20,8 @@ pub(crate) enum AuditCommand {
     },
     /// Check a proof that an event is in the log, and print the event. Nothing but the public key is trusted.
     CheckProof(CheckProof),
-    /// Write an extract of the history into a new directory: JSON Lines and CSV, with a signed manifest that says which
-    /// events of which log these are. The extract itself is an event.
+    /// Write an extract of the history into a new directory: JSON Lines, CSV and Apache Parquet, with a signed manifest that
+    /// says which events of which log these are. The extract itself is an event.
     Export(ExportHistory),
     /// Check an extract with its manifest. Nothing but the public key is trusted.
     CheckExport {
@@ -116,6 +116,9 @@ pub(crate) struct ExportHistory {
     /// The first moment that no longer counts. By default, the end of the log.
     #[arg(long, value_name = "MOMENT")]
     pub(crate) to: Option<String>,
+    /// Add the accounts, companies, sites and terminals as they were at the end, or at the moment of --as-of.
+    #[arg(long)]
+    pub(crate) states: bool,
     /// Add what is encrypted in the log: names, addresses, support's reasons. It takes --reason.
     #[arg(long, requires = "reason")]
     pub(crate) personal: bool,

@@ -50,9 +50,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("audit checkpoint", &["audit checkpoint"]),
     (
         "audit verify",
-        &["audit verify", "audit verify --public-key public.key --checkpoints checkpoints.jsonl"],
+        &[
+            "audit verify",
+            "audit verify --public-key public.key --checkpoints checkpoints.jsonl",
+            "audit verify --public-key public.key --witness witness.key",
+        ],
     ),
     ("audit prove", &["audit prove 1042"]),
+    ("audit check-consistency", &["audit check-consistency consistency.json --public-key public.key"]),
     ("audit check-proof", &["audit check-proof event.tlog-proof --public-key public.key"]),
     (
         "audit what-if",
@@ -66,6 +71,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "audit export extract --from 2026-01-01 --to 2027-01-01",
             "audit export extract --personal --reason 'yearly audit'",
+            "audit export extract --states --as-of 2026-11-01",
         ],
     ),
     ("audit check-export", &["audit check-export extract --public-key public.key"]),

@@ -8,6 +8,7 @@ const COMMANDS: &[&str] = &[
     "account show",
     "audit account",
     "audit company",
+    "audit export",
     "audit permissions",
     "audit site",
     "audit terminal",

@@ -368,7 +368,7 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
         "audit what-if" => shows(&["--attempts 5", "--policy profile=pci,devices=off --json"]),
         // These need a proof, which a server makes: tests/operations/proof.rs runs them.
         "audit key" | "audit checkpoint" | "audit verify" | "audit prove" | "audit check-proof"
-        | "audit consistency" | "audit export" | "audit check-export" => {
+        | "audit consistency" | "audit check-consistency" | "audit export" | "audit check-export" => {
             Some(vec![(String::new(), Task::Elsewhere)])
         }
         "find" => shows(&["bou", "bou --json"]),

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use loquet_tests::server::{Server, binary, order};
+use loquet_tests::skip;
 use loquet_tests::witness::Witness;
 use mailparse::MailHeaderMap;
 use rusqlite::Connection;
@@ -363,6 +364,29 @@ async fn a_proof_that_an_event_is_in_the_log_is_checked_without_the_log() {
     assert!(!is_well && said.contains("there is no checkpoint of 1 events"), "{said}");
 }
 
+/// The three formats of each table have the same rows, as DuckDB reads them.
+fn read_by_duckdb(extract: &Path) {
+    let test = "an_extract_of_the_history_is_signed_and_is_itself_an_event";
+    let Some(python) = skip::unless_tool(test, "venv/bin/python3") else { return };
+    let script = r#"
+import duckdb, sys
+for table in ["events", "accounts", "companies", "sites", "terminals"]:
+    path = f"{sys.argv[1]}/{table}"
+    count = lambda read: duckdb.sql(f"SELECT count(*) FROM {read}").fetchall()[0][0]
+    counts = {count(f"read_json_auto('{path}.jsonl')"), count(f"read_csv('{path}.csv', header=true)"), count(f"'{path}.parquet'")}
+    print(table, counts)
+    assert len(counts) == 1 and counts != {0}, (table, counts)
+first = duckdb.sql(f"""SELECT min("at") FROM '{sys.argv[1]}/events.parquet'""").fetchall()[0][0]
+assert first.year >= 2026 and first.tzinfo is not None, first
+failed = duckdb.sql(f"""SELECT count(*) FROM '{sys.argv[1]}/events.parquet' WHERE "type" = 'login-failed' AND json_extract(data, '$.failures') IS NOT NULL""").fetchall()[0][0]
+assert failed >= 7, failed
+named = duckdb.sql(f"SELECT count(*) FROM '{sys.argv[1]}/companies.parquet' WHERE json_extract(details, '$.legal_name') IS NOT NULL").fetchall()[0][0]
+assert named >= 1, named
+"#;
+    let read = Command::new(python).args(["-c", script]).arg(extract).output().unwrap();
+    assert!(read.status.success(), "{}{}", String::from_utf8_lossy(&read.stdout), String::from_utf8_lossy(&read.stderr));
+}
+
 /// Law 6: an erasure deletes a key and changes no event, so that every proof still holds.
 #[tokio::test]
 async fn after_an_erasure_the_log_verifies_and_old_checkpoints_hold() {
@@ -424,11 +448,13 @@ async fn an_extract_of_the_history_is_signed_and_is_itself_an_event() {
     let other = loquet_proof::note::SignerKey::fresh("portal.example").unwrap().verifier().to_string();
     let (is_well, said) = check(&other);
     assert!(!is_well && said.contains("has no signature"), "{said}");
-    // With what is encrypted, for a reason.
+    // With what is encrypted, for a reason, and with the states of that time.
     let personal = whole.folder.path().join("personal");
-    let arguments = ["audit", "export", personal.to_str().unwrap(), "--personal", "--reason", "yearly audit"];
+    let arguments =
+        ["audit", "export", personal.to_str().unwrap(), "--personal", "--states", "--reason", "yearly audit"];
     let (is_well, said) = whole.loquet(&arguments);
     assert!(is_well, "{said}");
+    read_by_duckdb(&personal);
     assert!(std::fs::read_to_string(personal.join("events.jsonl")).unwrap().contains("marie@example.be"));
     let mut server = Server::over(whole.data(), &[]).await;
     let begun = Instant::now();

@@ -1,7 +1,10 @@
 //! `loquet audit export` and `check-export`.
 
+mod states;
+mod table;
+
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
@@ -20,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use self::table::{Kind, Table};
 use super::proofs::given_key;
 use crate::administration::{note_export, operator};
 use crate::cli::{DataDirectory, ExportHistory};
@@ -33,13 +37,24 @@ use crate::system::System;
 const PAGE: usize = 1000;
 /// The file that says what the others are. It is signed.
 const MANIFEST: &str = "manifest.note";
-const JSON_LINES: &str = "events.jsonl";
-const CSV: &str = "events.csv";
 /// The first line of a manifest. A later format begins with another one.
 const FORMAT: &str = "loquet/export/v1";
-/// The columns of the CSV file: the fields of an event in the form of the API.
-const COLUMNS: [&str; 10] =
-    ["position", "stream", "revision", "event_id", "type", "version", "at", "actor", "data", "personal"];
+/// The events: the fields of an event in the form of the API.
+const EVENTS: Table = Table {
+    name: "events",
+    columns: &[
+        ("position", Kind::Integer),
+        ("stream", Kind::Text),
+        ("revision", Kind::Integer),
+        ("event_id", Kind::Text),
+        ("type", Kind::Text),
+        ("version", Kind::Integer),
+        ("at", Kind::Moment),
+        ("actor", Kind::Json),
+        ("data", Kind::Json),
+        ("personal", Kind::Json),
+    ],
+};
 
 /// What an extract is.
 #[derive(Serialize, Deserialize)]
@@ -105,8 +120,13 @@ pub(super) async fn run(directory: &DataDirectory, what: &ExportHistory) -> anyh
     let tree = TreeReader::open(&proof.folder)?;
     let covered = Checkpoint::open(&checkpoint.note, &key.verifier())?.size;
     let Written { events, first, last } = write(&system, head, period, what, (&tree, covered)).await?;
-    let files = [JSON_LINES, CSV].map(|name| named(folder, name));
-    let files = files.into_iter().collect::<anyhow::Result<_>>()?;
+    let mut files = EVENTS.files().to_vec();
+    if what.states {
+        let past = system.pasts(directory).at(head)?;
+        states::write(past.rows.as_ref(), folder, what.personal).await?;
+        files.extend(states::files());
+    }
+    let files = files.iter().map(|name| named(folder, name)).collect::<anyhow::Result<_>>()?;
     let origin = key.verifier().name().to_owned();
     let manifest = Manifest { origin, export, events, first, last, checkpoint: checkpoint.note, files };
     let note = key.sign(&format!("{FORMAT}\n{}\n", serde_json::to_string(&manifest)?));
@@ -120,7 +140,7 @@ pub(super) async fn run(directory: &DataDirectory, what: &ExportHistory) -> anyh
     Ok(())
 }
 
-/// Writes the events of the period into both files.
+/// Writes the events of the period.
 async fn write(
     system: &System,
     head: Position,
@@ -128,10 +148,8 @@ async fn write(
     what: &ExportHistory,
     (tree, covered): (&TreeReader, u64),
 ) -> anyhow::Result<Written> {
-    let mut json_lines = BufWriter::new(create_private(&what.folder.join(JSON_LINES))?);
-    let mut csv = csv::Writer::from_writer(create_private(&what.folder.join(CSV))?);
+    let mut table = EVENTS.begin(&what.folder)?;
     let mut index = 0;
-    csv.write_record(COLUMNS)?;
     let (mut at, mut written) = (Position::default(), Written::default());
     while at < head {
         let page = system.store.read_all(at, PAGE).await?;
@@ -149,9 +167,7 @@ async fn write(
             if from.is_some_and(|from| moment < from) || to.is_some_and(|to| to <= moment) {
                 continue;
             }
-            let body = told(system, recorded, what.personal).await?;
-            writeln!(json_lines, "{body}")?;
-            csv.write_record(COLUMNS.map(|name| column(&body, name)))?;
+            table.add(told(system, recorded, what.personal).await?)?;
             written.events += 1;
             written.last = recorded.position.0;
             if written.first == 0 {
@@ -159,8 +175,7 @@ async fn write(
             }
         }
     }
-    json_lines.flush()?;
-    csv.flush()?;
+    table.end()?;
     Ok(written)
 }
 
@@ -171,14 +186,6 @@ async fn told(system: &System, recorded: &RecordedEvent, is_personal: bool) -> a
         fields.remove("personal");
     }
     Ok(body)
-}
-
-fn column(body: &Value, name: &str) -> String {
-    match body.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-        None => String::new(),
-    }
 }
 
 fn named(folder: &Path, name: &str) -> anyhow::Result<Named> {
