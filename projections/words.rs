@@ -58,7 +58,9 @@ impl Words {
         let pattern = bundle.get_message(name)?.value()?;
         let mut args = FluentArgs::new();
         for (place, text) in places {
-            args.set(*place, FluentValue::from(*text));
+            // A count is a number, so that a text can choose by it.
+            let count = (*place == "count").then(|| text.parse::<u32>().ok()).flatten();
+            args.set(*place, count.map_or_else(|| FluentValue::from(*text), FluentValue::from));
         }
         let mut faults = Vec::new();
         let text = bundle.format_pattern(pattern, Some(&args), &mut faults).into_owned();

@@ -16,6 +16,7 @@
     reason = "names say it; nobody outside this package reads them"
 )]
 
+pub mod browser;
 pub mod environment;
 pub mod kafka_broker;
 pub mod kit;

@@ -7,6 +7,7 @@
 
 mod authorisation;
 mod caller;
+mod design;
 mod dev_hosts;
 mod extractors;
 mod limits;
@@ -14,6 +15,7 @@ mod middleware;
 mod openapi;
 mod past;
 mod pictures;
+mod portal;
 mod readiness_probe;
 mod request_parts;
 mod response_timing;
@@ -24,6 +26,7 @@ mod server;
 mod state;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use dev_hosts::DevHosts;
 pub use limits::company_mails::CompanyMails;

@@ -15,6 +15,7 @@ use crate::extractors::shape;
 use crate::middleware::precondition::Commands;
 use crate::middleware::{every_request, idempotency, rate_limits};
 use crate::openapi as description;
+use crate::portal;
 use crate::responses::problem;
 use crate::routes::orders::OrderBody;
 use crate::routes::{
@@ -154,9 +155,11 @@ pub fn router(api: Arc<Api>) -> Router {
         let description = description::complete(&description);
         SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", description)
     });
+    // The pages ask the same routes as programs do, within this process.
+    let inner = described.clone().with_state(api.clone());
+    let portal = portal::routes(api.clone(), inner);
     let mut router = described
         .merge(pages::routes().layer(limited))
-        .merge(pages::open_routes())
         .merge(problems::routes())
         .fallback(problem::no_such_route);
     if api.dev_mail.is_some() {
@@ -164,7 +167,7 @@ pub fn router(api: Arc<Api>) -> Router {
     }
     let around = every_request::Around { api: api.clone(), past: queries };
     let around = middleware::from_fn_with_state(around, every_request::every_request);
-    let router = router.method_not_allowed_fallback(problem::no_such_method).with_state(api);
+    let router = router.with_state(api).merge(portal).method_not_allowed_fallback(problem::no_such_method);
     let router = match viewer {
         Some(viewer) => router.merge(viewer),
         None => router,

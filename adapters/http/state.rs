@@ -10,6 +10,7 @@ use loquet_domain::app::App;
 use loquet_domain::ports::{
     EventCodec, EventStore, Identities, KeyVault, OneTimeCodes, Position, Subscribed,
 };
+use loquet_domain::values::language::Language;
 use loquet_http_ports::answers::Answers;
 use loquet_http_ports::dev_mails::DevMails;
 use loquet_http_ports::service_tokens::ServiceTokens;
@@ -21,6 +22,7 @@ use loquet_projections::runner::{NotThere, Status};
 use loquet_public_events::Contract;
 use tokio::sync::watch;
 
+use crate::design::Look;
 use crate::dev_hosts::DevHosts;
 use crate::limits::company_mails::CompanyMails;
 use crate::limits::limiter::Limiter;
@@ -104,6 +106,23 @@ pub struct Api {
 }
 
 impl Api {
+    /// The look of a page in a language. `root` leads from the page to the root of the server.
+    pub(crate) fn look(&self, language: Language, root: String) -> Look {
+        Look {
+            language,
+            time_zone: self.time_zone,
+            brand: self.brand.clone(),
+            contact: self.support_contact.clone(),
+            root,
+            here: String::new(),
+            person: None,
+            menu: Vec::new(),
+            done: None,
+            dev: self.dev_mail.is_some(),
+            docs: self.docs,
+        }
+    }
+
     /// Waits until the log has reached a position. Returns the log's position (law 10).
     pub(crate) async fn log_at(&self, at_least: Position) -> Result<Position, Problem> {
         let head = self.store.head().await?;

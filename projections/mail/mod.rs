@@ -19,6 +19,7 @@ pub use letter::{Letterhead, Letters, Tidings, UnfilledTemplate};
 pub use loquet_domain::values::mail_kind::MailKind;
 pub use mailboxes::Mailboxes;
 pub use sender::{Sender, Sending};
+pub use software::Software;
 pub use status::{Delivery, MailHelp, MailStatus, what_helps};
 pub use verdict::{Answer, Enhanced, Missing, Stage, Trouble, Verdict};
 

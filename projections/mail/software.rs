@@ -7,15 +7,18 @@ pub(super) const UNKNOWN: &str = "unknown";
 
 /// The browser and the operating system of somebody who logged in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Software {
-    pub(super) browser: Option<String>,
-    pub(super) system: Option<String>,
+pub struct Software {
+    /// The browser. `None` if it is not a known one.
+    pub browser: Option<String>,
+    /// The operating system. `None` if it is not a known one.
+    pub system: Option<String>,
 }
 
 impl Software {
     /// Reads a User-Agent header (RFC 9110, section 10.1.5). Names only what is in a list of known programs, so that the
     /// header can bring no text of its own into a mail.
-    pub(super) fn of(user_agent: &str) -> Self {
+    #[must_use]
+    pub fn of(user_agent: &str) -> Self {
         let Some(read) = Parser::new().parse(user_agent) else { return Self::default() };
         let listed = |name: &str| (!name.is_empty() && name != "UNKNOWN").then(|| name.to_owned());
         let system = match read.os {

@@ -50,11 +50,12 @@ pub(crate) async fn every_request(
     next: Next,
 ) -> Response {
     let policy = content_policy(request.uri().path());
+    let language = localize::language(request.headers());
+    let is_page = localize::wants_page(request.uri().path(), request.headers());
     let reader = Reader {
-        language: localize::language(request.headers()),
+        language,
         time_zone: api.time_zone,
-        page_of: localize::wants_page(request.uri().path(), request.headers())
-            .then(|| (api.brand.as_str(), localize::root_from(request.uri().path()))),
+        page_of: is_page.then(|| api.look(language, localize::root_from(request.uri().path()))),
     };
     let (id, span) = request_identity::identify(&api, &mut request).await;
     let answered = answered_in_time(&api, past, request, next).instrument(span).await;
@@ -154,11 +155,6 @@ fn content_policy(path: &str) -> &'static str {
     if path.starts_with("/docs") {
         return "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                 base-uri 'none'; frame-ancestors 'none'";
-    }
-    // The script of these pages shows a password while its owner types it.
-    if matches!(path, "/activate" | "/reset") {
-        return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-                form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
     }
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
      base-uri 'none'; frame-ancestors 'none'"

@@ -5,11 +5,13 @@ use std::sync::OnceLock;
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use cookie::Cookie;
 use loquet_domain::values::language::Language;
 use loquet_domain::values::plain_text::visible;
 use loquet_projections::local_time::{Precision, TimeZone, tell};
 use loquet_projections::words::{Places, UnreadableWords, Words};
 
+use crate::design::Look;
 use crate::request_parts::RequestId;
 use crate::responses::pages::problem_page;
 use crate::responses::problem::{FaultBody, Problem, ProblemBody, RATE_LIMIT};
@@ -37,17 +39,29 @@ pub(crate) fn say(language: Language, name: &str, places: Places<'_>) -> String 
 
 /// The language that a request asks for (RFC 9110, 12.5.4).
 pub(crate) fn language(headers: &HeaderMap) -> Language {
+    if let Some(chosen) = chosen_language(headers) {
+        return chosen;
+    }
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     Language::accepted(accepted.unwrap_or_default())
 }
 
+/// The cookie with the language that a person chose on a page.
+pub(crate) const LANGUAGE: &str = "loquet-language";
+
+/// The language that a person chose on a page.
+fn chosen_language(headers: &HeaderMap) -> Option<Language> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
+    cookies.find(|cookie| cookie.name() == LANGUAGE).and_then(|cookie| Language::parse(cookie.value()))
+}
+
 /// Who reads an answer, and how.
-pub(crate) struct Reader<'a> {
+pub(crate) struct Reader {
     pub(crate) language: Language,
     pub(crate) time_zone: TimeZone,
-    /// The brand, and the way from the page to the root, if the reader is a person with a browser: a problem is then a
-    /// page.
-    pub(crate) page_of: Option<(&'a str, String)>,
+    /// The look of pages, if the reader is a person with a browser: a problem is then a page.
+    pub(crate) page_of: Option<Look>,
 }
 
 /// The way from a page to the root of the server, which may be behind a path of a proxy.
@@ -63,7 +77,7 @@ pub(crate) fn wants_page(path: &str, headers: &HeaderMap) -> bool {
 }
 
 /// Translates an answer that is a problem. Returns any other answer as it is.
-pub(crate) fn localize(reader: &Reader<'_>, id: RequestId, mut response: Response) -> Response {
+pub(crate) fn localize(reader: &Reader, id: RequestId, mut response: Response) -> Response {
     let language = reader.language;
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
@@ -75,9 +89,7 @@ pub(crate) fn localize(reader: &Reader<'_>, id: RequestId, mut response: Respons
     let status = problem.status;
     let told = write(reader, problem, id);
     let (kind, mut written) = match &reader.page_of {
-        Some((brand, root)) => {
-            ("text/html; charset=utf-8", problem_page(language, (brand, root), status, &told))
-        }
+        Some(look) => ("text/html; charset=utf-8", problem_page(look, status, &told)),
         None => ("application/problem+json", (status, Json(told)).into_response()),
     };
     let headers = written.headers_mut();
@@ -111,7 +123,7 @@ fn of_the_framework(response: &Response) -> Option<Problem> {
     plain.then(|| Problem { retry_after: None, ..Problem::new(response.status(), slug) })
 }
 
-pub(crate) fn write(reader: &Reader<'_>, problem: Problem, id: RequestId) -> ProblemBody {
+pub(crate) fn write(reader: &Reader, problem: Problem, id: RequestId) -> ProblemBody {
     let language = reader.language;
     let until = problem
         .locked_until

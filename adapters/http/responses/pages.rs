@@ -1,22 +1,11 @@
 //! Pages that say one thing.
 
-use askama::Template;
 use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
-use loquet_domain::values::language::Language;
+use axum::response::Response;
+use maud::html;
 
+use crate::design::Look;
 use crate::responses::problem::ProblemBody;
-
-#[derive(Template)]
-#[template(path = "message.html")]
-struct MessagePage<'a> {
-    language: &'static str,
-    brand: &'a str,
-    root: &'a str,
-    heading: &'a str,
-    paragraphs: &'a [String],
-    again: Option<&'a Again>,
-}
 
 /// A form with which a person asks for a new activation link.
 pub(crate) struct Again {
@@ -26,29 +15,37 @@ pub(crate) struct Again {
     pub(crate) label: String,
 }
 
-/// A page with a heading and what it says. `root` leads from the page to where the style sheet is.
+/// A page with a heading and what it says.
 pub(crate) fn message_page(
+    look: &Look,
     status: StatusCode,
-    language: Language,
-    (brand, root): (&str, &str),
-    (heading, paragraphs): (&str, &[String]),
+    heading: &str,
+    paragraphs: &[String],
     again: Option<&Again>,
 ) -> Response {
-    let page = MessagePage { language: language.code(), brand, root, heading, paragraphs, again }.render();
-    match page {
-        Ok(html) => (status, Html(html)).into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+    let main = html! {
+        section.card.narrow {
+            h1 { (heading) }
+            div role="status" { @for paragraph in paragraphs { p { (paragraph) } } }
+            @if let Some(again) = again {
+                form method="post" action=(look.to("activation-link")) {
+                    input type="hidden" name="token" value=(again.token);
+                    button type="submit" { (again.label) }
+                }
+            }
+            ul.ways {
+                li { a href=(look.to("login")) { (look.t("to-login")) } }
+                li { a href=(look.to("help")) { (look.t("help")) } }
+                li { a href=(look.to("contact")) { (look.t("contact")) } }
+            }
+        }
+    };
+    look.page(status, heading, &main)
 }
 
 /// A problem as a page, for a person.
-pub(crate) fn problem_page(
-    language: Language,
-    of: (&str, &str),
-    status: StatusCode,
-    problem: &ProblemBody,
-) -> Response {
+pub(crate) fn problem_page(look: &Look, status: StatusCode, problem: &ProblemBody) -> Response {
     let faults = problem.errors.iter().map(|fault| fault.message.clone());
     let paragraphs: Vec<_> = std::iter::once(problem.detail.clone()).chain(faults).collect();
-    message_page(status, language, of, (&problem.title, &paragraphs), None)
+    message_page(look, status, &problem.title, &paragraphs, None)
 }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use loquet_domain::values::language::Language;
+use maud::html;
 use serde::Serialize;
 
 use crate::responses::problem::Problem;
-use crate::routes::pages::page;
 use crate::state::{Api, Shared};
 use loquet_http_ports::dev_mails::FiledMail;
 
@@ -20,13 +20,6 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         .route("/dev/mail", get(list))
         .route("/dev/mail.json", get(list_json))
         .route("/dev/mail/{name}", get(show))
-}
-
-#[derive(Template)]
-#[template(path = "mails.html")]
-struct Mails<'a> {
-    brand: &'a str,
-    mails: &'a [FiledMail],
 }
 
 /// A mail, for scripts.
@@ -47,7 +40,19 @@ async fn all(api: &Api) -> Vec<FiledMail> {
 
 async fn list(State(api): Shared) -> Response {
     let mails = all(&api).await;
-    page(StatusCode::OK, Mails { brand: &api.brand, mails: &mails }.render())
+    let heading = "Mails of this development server";
+    let main = html! {
+        h1 { (heading) }
+        @if mails.is_empty() { p { "There are no mails yet. Deliver an order, and its activation mail appears here." } }
+        @for mail in &mails {
+            article.card {
+                h2 { a href=(format!("mail/{}", mail.name)) { (mail.subject) } }
+                p.hint { (mail.to) " · " (mail.date) }
+                pre { (mail.text) }
+            }
+        }
+    };
+    api.look(Language::En, "../".to_owned()).page(StatusCode::OK, heading, &main)
 }
 
 async fn list_json(State(api): Shared) -> Response {

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use askama::Template;
 use axum::Form;
 use axum::Router;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use loquet_domain::Moment;
 use loquet_domain::account::{Authority, Role};
@@ -16,6 +15,7 @@ use loquet_domain::ids::AccountId;
 use loquet_domain::ports::Purpose;
 use loquet_domain::values::language::Language;
 use loquet_domain::values::password::Password;
+use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::caller::Arrival;
@@ -27,69 +27,12 @@ use crate::responses::pages::{Again, message_page};
 use crate::responses::problem::Problem;
 use crate::state::{Api, Shared};
 
-pub(crate) fn open_routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/", get(home))
-        .route("/style.css", get(style))
-        .route("/show-password.js", get(script))
-        .route("/icon.svg", get(icon))
-        .route("/favicon.ico", get(icon))
-}
-
 /// The pages to which links lead. They are limited like other routes for anonymous callers.
 pub(crate) fn routes() -> Router<Arc<Api>> {
     Router::new()
         .route("/activate", get(show_activation).post(activate))
         .route("/activation-link", post(send_activation_again))
         .route("/reset", get(show_reset).post(reset))
-}
-
-async fn style() -> impl IntoResponse {
-    let headers =
-        [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
-    (headers, include_str!("../templates/style.css"))
-}
-
-/// Shows a password while its owner types it.
-async fn script() -> impl IntoResponse {
-    let headers =
-        [(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
-    (headers, include_str!("../templates/show-password.js"))
-}
-
-/// The icon of a page. Browsers ask for `/favicon.ico` where no page names another one, as for a JSON answer.
-async fn icon() -> impl IntoResponse {
-    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "max-age=86400")];
-    (headers, include_str!("../templates/icon.svg"))
-}
-
-#[derive(Template)]
-#[template(path = "home.html")]
-struct Home<'a> {
-    brand: &'a str,
-    dev: bool,
-    docs: bool,
-}
-
-async fn home(State(api): Shared) -> Response {
-    page(StatusCode::OK, Home { brand: &api.brand, dev: api.dev_mail.is_some(), docs: api.docs }.render())
-}
-
-#[derive(Template)]
-#[template(path = "password.html")]
-struct PasswordPage<'a> {
-    language: &'static str,
-    brand: &'a str,
-    heading: String,
-    intro: String,
-    label: String,
-    rules: Vec<String>,
-    show: String,
-    save: String,
-    /// The address with which the person logs in, for password managers. Empty if it can't be read.
-    user: String,
-    token: &'a str,
-    faults: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -233,22 +176,32 @@ async fn form(api: &Api, purpose: Purpose, language: Language, token: &str, faul
         Purpose::Activation => "activate",
         Purpose::PasswordReset => "reset",
     };
+    let look = api.look(language, String::new());
     let places = [("brand", api.brand.as_str())];
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let template = PasswordPage {
-        language: language.code(),
-        brand: &api.brand,
-        heading: say(language, &format!("{kind}-heading"), &places),
-        intro: say(language, &format!("{kind}-intro"), &places),
-        label: say(language, "password-label", &[]),
-        rules: rules(api, language),
-        show: say(language, "password-show", &[]),
-        save: say(language, "save", &[]),
-        user: user_of(api, purpose, token).await,
-        token,
-        faults,
+    let heading = say(language, &format!("{kind}-heading"), &places);
+    let described = if faults.is_empty() { "rules" } else { "rules faults" };
+    // The user's name is for password managers.
+    let user = user_of(api, purpose, token).await;
+    let main = html! {
+        section.card.narrow {
+            h1 { (heading) }
+            p { (say(language, &format!("{kind}-intro"), &places)) }
+            form method="post" {
+                input type="hidden" name="token" value=(token);
+                input type="text" name="username" value=(user) autocomplete="username" readonly hidden;
+                div.field {
+                    label for="password" { (say(language, "password-label", &[])) }
+                    input type="password" id="password" name="password" autocomplete="new-password" required autofocus
+                        aria-describedby=(described) aria-invalid=[(!faults.is_empty()).then_some("true")];
+                    @if !faults.is_empty() { ul.wrong id="faults" role="alert" { @for fault in &faults { li { (fault) } } } }
+                }
+                (rules(api, language))
+                button type="submit" { (say(language, "save", &[])) }
+            }
+        }
     };
-    page(status, template.render())
+    look.page(status, &heading, &main)
 }
 
 /// The address of the account that a link is for. Whoever has the link read it in a mail to this address.
@@ -259,9 +212,17 @@ async fn user_of(api: &Api, purpose: Purpose, token: &str) -> String {
     person.map(|person| person.email.to_string()).unwrap_or_default()
 }
 
-/// The rules for a password, as sentences.
-fn rules(api: &Api, language: Language) -> Vec<String> {
-    sentences(language, &Problem::weak_password("/password", &api.app.policies().password.rules()))
+/// The rules for a password, as sentences. The script of the pages ticks them as one types; the server alone judges.
+pub(crate) fn rules(api: &Api, language: Language) -> Markup {
+    let problem = Problem::weak_password("/password", &api.app.policies().password.rules());
+    html! {
+        ul.rules id="rules" {
+            @for fault in &problem.faults {
+                @let figure = fault.places.iter().find(|(_, text)| text.parse::<u32>().is_ok()).map(|(_, text)| text);
+                li data-rule=(fault.rule) data-figure=[figure] { (say(language, fault.rule, &as_places(&fault.places))) }
+            }
+        }
+    }
 }
 
 fn sentences(language: Language, problem: &Problem) -> Vec<String> {
@@ -288,7 +249,7 @@ fn refused(api: &Api, purpose: Purpose, language: Language, token: &str, problem
     let again = (purpose == Purpose::Activation && was_genuine)
         .then(|| Again { token: token.to_owned(), label: say(language, "activation-again", &[]) });
     let heading = say(language, "not-done-heading", &[]);
-    message_page(problem.status, language, (&api.brand, ""), (&heading, &paragraphs), again.as_ref())
+    message_page(&api.look(language, String::new()), problem.status, &heading, &paragraphs, again.as_ref())
 }
 
 /// Sends a new activation link to whoever has an old one. The answer is the same for everybody: it says neither whether
@@ -320,29 +281,20 @@ async fn send_activation_again(
 }
 
 fn message(api: &Api, status: StatusCode, language: Language, heading: String, text: String) -> Response {
-    message_page(status, language, (&api.brand, ""), (&heading, &[text]), None)
+    message_page(&api.look(language, String::new()), status, &heading, &[text], None)
 }
 
-#[derive(Template)]
-#[template(path = "recovery.html")]
-struct RecoveryPage<'a> {
-    language: &'static str,
-    brand: &'a str,
-    heading: String,
-    text: String,
-    codes: &'a [String],
-}
-
-/// The recovery codes on a page to print. `None` if the template fails.
-pub(crate) fn recovery_codes_page(brand: &str, language: Language, codes: &[String]) -> Option<String> {
-    let heading = say(language, "recovery-heading", &[("brand", brand)]);
-    let text = say(language, "recovery-text", &[]);
-    RecoveryPage { language: language.code(), brand, heading, text, codes }.render().ok()
-}
-
-pub(crate) fn page(status: StatusCode, rendered: Result<String, askama::Error>) -> Response {
-    match rendered {
-        Ok(html) => (status, Html(html)).into_response(),
-        Err(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal").into_response(),
-    }
+/// The recovery codes on a page to print.
+pub(crate) fn recovery_codes_page(api: &Api, language: Language, codes: &[String]) -> Response {
+    // The page stands at the path of the codes in the API.
+    let look = api.look(language, "../../../../".to_owned());
+    let heading = say(language, "recovery-heading", &[("brand", api.brand.as_str())]);
+    let main = html! {
+        section.card.codes {
+            h1 { (heading) }
+            p { (say(language, "recovery-text", &[])) }
+            ol { @for code in codes { li { code { (code) } } } }
+        }
+    };
+    look.page(StatusCode::OK, &heading, &main)
 }

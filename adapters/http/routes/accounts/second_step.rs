@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
@@ -181,9 +181,9 @@ pub(crate) struct RecoveryBody {
 fn recovery(api: &Api, headers: &HeaderMap, codes: Vec<String>, position: u64) -> Response {
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let wanted = accepts.contains("text/html");
-    match wanted.then(|| recovery_codes_page(&api.brand, language(headers), &codes)).flatten() {
-        Some(page) => Html(page).into_response(),
-        None => Json(RecoveryBody { recovery_codes: codes, position }).into_response(),
+    match wanted {
+        true => recovery_codes_page(api, language(headers), &codes),
+        false => Json(RecoveryBody { recovery_codes: codes, position }).into_response(),
     }
 }
 

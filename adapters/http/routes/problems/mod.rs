@@ -35,7 +35,7 @@ async fn show(State(api): State<Arc<Api>>, headers: HeaderMap, Path(slug): Path<
     };
     let paragraphs = [meaning(language, &format!("{slug}-detail")), format!("urn:loquet:problem:{slug}")];
     let heading = meaning(language, &format!("{slug}-title"));
-    message_page(StatusCode::OK, language, (&api.brand, "../"), (&heading, &paragraphs), None)
+    message_page(&api.look(language, "../".to_owned()), StatusCode::OK, &heading, &paragraphs, None)
 }
 
 /// The names of all types of problems.

@@ -1,0 +1,47 @@
+//! The portal: pages for people, rendered on the server. They work without JavaScript.
+//!
+//! A page asks the routes of the API within this process, as the person who is logged in. So each rule is decided where it is
+//! for programs too, and a page decides none.
+
+mod entry;
+mod groups;
+mod help;
+mod overview;
+mod own;
+mod second_step;
+mod sites;
+mod takeovers;
+mod terminals;
+mod users;
+mod visit;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::design::assets;
+use crate::state::Api;
+
+/// What the pages use.
+pub(crate) struct Portal {
+    pub(crate) api: Arc<Api>,
+    /// The routes of the API.
+    pub(crate) inner: Router,
+}
+
+/// The routes of all pages. `inner` has the routes of the API.
+pub(crate) fn routes(api: Arc<Api>, inner: Router) -> Router {
+    Router::new()
+        .merge(entry::routes())
+        .merge(help::routes())
+        .merge(own::routes())
+        .merge(second_step::routes())
+        .merge(overview::routes())
+        .merge(sites::routes())
+        .merge(terminals::routes())
+        .merge(users::routes())
+        .merge(groups::routes())
+        .merge(takeovers::routes())
+        .merge(assets::routes())
+        .with_state(Arc::new(Portal { api, inner }))
+}

@@ -1,0 +1,5 @@
+//! The portal, as people use it: in a real browser.
+#![cfg(test)]
+
+mod pages;
+mod stories;

@@ -1,0 +1,156 @@
+//! Every page: for everybody, in every language, and within its bounds.
+
+use std::path::PathBuf;
+
+use loquet_tests::browser::{Browser, Setup};
+use loquet_tests::environment::variable;
+use loquet_tests::server::{Server, order};
+use loquet_tests::skip;
+use serde_json::{Value, json};
+
+use crate::stories::log_in;
+
+const PASSWORD: &str = "Boulange7!";
+const EMAIL: &str = "marie@boulangerie.example";
+
+/// A company with something on each page. Returns the pages: the name and the path of each.
+async fn world(server: &Server) -> Vec<(&'static str, String)> {
+    let account = server.active(1, EMAIL, PASSWORD).await;
+    let placed = server.service_post("/v1/orders", order(2, 1, "jan@boulangerie.example")).await.expect(201).json();
+    let waiting = placed["account_id"].as_str().unwrap().to_owned();
+    let company = placed["company_id"].as_str().unwrap().to_owned();
+    let group = json!({ "name": "Caisse", "description": "Voit les transactions", "permissions": ["view_transactions"], "reason": "asked" });
+    let group = server.service_post(&format!("/v1/companies/{company}/groups"), group).await.expect(201).json();
+    let group = group["group_id"].as_str().unwrap().to_owned();
+    let first = |list: &Value, id: &str| list["items"][0][id].as_str().unwrap().to_owned();
+    let at_least = format!("&at_least={}", server.service_get(&format!("/v1/accounts/{account}")).await.position());
+    let sites = server.service_get(&format!("/v1/sites?company={company}{at_least}")).await.expect(200).json();
+    let terminals = server.service_get(&format!("/v1/terminals?company={company}{at_least}")).await.expect(200).json();
+    let (site, terminal) = (first(&sites, "site_id"), first(&terminals, "terminal_id"));
+    let page = |name, path: &str| (name, path.to_owned());
+    vec![
+        page("overview", "/"),
+        page("sites", "/sites"),
+        ("site", format!("/sites/{site}")),
+        ("receipt", format!("/sites/{site}/receipt")),
+        page("terminals", "/terminals"),
+        ("terminal", format!("/terminals/{terminal}")),
+        page("users", "/users"),
+        ("user", format!("/users/{waiting}")),
+        page("groups", "/groups"),
+        ("group", format!("/groups/{group}")),
+        page("company", "/company"),
+        page("takeovers", "/takeovers"),
+        page("profile", "/account"),
+        page("password", "/account/password"),
+        page("second-step", "/account/second-step"),
+        page("sessions", "/account/sessions"),
+        page("devices", "/account/devices"),
+        page("logins", "/account/logins"),
+        page("data", "/account/data"),
+    ]
+}
+
+/// The pages of whoever is not logged in.
+const OPEN: [(&str, &str); 6] = [
+    ("login", "/login"),
+    ("forgot", "/forgot"),
+    ("help", "/help"),
+    ("article", "/help/cannot-log-in"),
+    ("contact", "/contact"),
+    ("missing", "/no-such-page"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_for_everybody_stays_on_its_host_and_is_small() {
+    let name = "every_page_is_for_everybody_stays_on_its_host_and_is_small";
+    let Some(axe) = skip::unless_tool(name, "node_modules/axe-core/axe.min.js") else { return };
+    if !Browser::is_there(name) {
+        return;
+    }
+    let server = Server::start().await;
+    let pages = world(&server).await;
+    let host = server.url.trim_start_matches("http://").to_owned();
+    let mut wrong = Vec::new();
+    for setup in [Setup::DESKTOP, Setup { is_dark: true, ..Setup::PHONE }] {
+        let browser = Browser::start(&server.url, setup).await;
+        for (page, path) in OPEN {
+            wrong.extend(look(&browser, &axe, page, path).await);
+        }
+        log_in(&browser, EMAIL, PASSWORD).await;
+        browser.reads("Marie").await;
+        for (page, path) in &pages {
+            wrong.extend(look(&browser, &axe, page, path).await);
+        }
+        let hosts = browser.hosts().await;
+        assert!(hosts.iter().all(|asked| *asked == host), "{hosts:?}");
+        assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is wrong with a page. With `LOQUET_SCREENSHOTS`, a picture of it is put there.
+async fn look(browser: &Browser, axe: &PathBuf, page: &str, path: &str) -> Vec<String> {
+    browser.open(path).await;
+    let heading = browser.find("main h1").await.text().await.unwrap();
+    assert!(!heading.is_empty(), "{page} has no heading");
+    if page != "missing" {
+        assert!(!browser.has("main .problem").await, "{page}: {}", browser.text().await);
+        assert!(browser.has("main :is(.card, .prose)").await, "{page} shows nothing: {}", browser.text().await);
+    }
+    let wide = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
+    let is_wide = browser.client.execute(wide, Vec::new()).await.unwrap();
+    assert_eq!(is_wide, Value::Bool(false), "{page} is wider than the window");
+    let found = browser.violations(axe).await;
+    found.into_iter().map(|found| format!("{page}: {found}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_load_of_each_page_is_under_sixty_kilobytes() {
+    let name = "a_first_load_of_each_page_is_under_sixty_kilobytes";
+    if !Browser::is_there(name) {
+        return;
+    }
+    let server = Server::start().await;
+    let pages = world(&server).await;
+    let browser = Browser::start(&server.url, Setup::DESKTOP).await;
+    log_in(&browser, EMAIL, PASSWORD).await;
+    browser.reads("Marie").await;
+    let open = OPEN.iter().map(|(page, path)| (*page, (*path).to_owned()));
+    for (page, path) in pages.into_iter().chain(open) {
+        // A browser that has been here before loads less.
+        browser.client.execute("return navigator.onLine", Vec::new()).await.unwrap();
+        browser.bytes().await;
+        browser.open(&path).await;
+        let bytes = browser.bytes().await;
+        assert!(bytes > 0 && bytes < 60_000, "{page}: {bytes} bytes");
+    }
+}
+
+/// Writes a picture of each page, on a phone and on a desktop, light and dark.
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_of_all_pages_are_written_when_asked_for() {
+    let Some(folder) = variable("LOQUET_SCREENSHOTS").map(PathBuf::from) else { return };
+    assert!(Browser::is_there("pictures_of_all_pages_are_written_when_asked_for"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let server = Server::start().await;
+    let pages = world(&server).await;
+    for (device, setup) in [("desktop", Setup::DESKTOP), ("phone", Setup::PHONE)] {
+        for (light, is_dark) in [("light", false), ("dark", true)] {
+            let browser = Browser::start(&server.url, Setup { is_dark, language: "fr", ..setup }).await;
+            let picture = async |page: &str, path: &str| {
+                browser.open(path).await;
+                let picture = browser.screenshot().await;
+                std::fs::write(folder.join(format!("{page}-{device}-{light}.png")), picture).unwrap();
+            };
+            for (page, path) in OPEN {
+                picture(page, path).await;
+            }
+            log_in(&browser, EMAIL, PASSWORD).await;
+            browser.reads("Marie").await;
+            for (page, path) in &pages {
+                picture(page, path).await;
+            }
+        }
+    }
+}
