@@ -137,6 +137,7 @@ fn run(cli: Cli, mut config: Config, as_of: Option<String>) -> anyhow::Result<Ex
             Command::Kafka(command) => commands::kafka::run(&directory, &mut config, command).await,
             #[cfg(feature = "kafka")]
             Command::Publish(publish) => done(commands::publish::run(&directory, &mut config, publish).await),
+            Command::Staff(command) => done(commands::staff::run(&directory, &mut config, command).await),
             Command::Account(command) => done(commands::account::run(&directory, &mut config, command).await),
             Command::Company(command) => done(commands::company::run(&directory, command).await),
             Command::Site(command) => done(commands::site::run(&directory, command).await),

@@ -126,3 +126,8 @@ impl fmt::Display for OrderId {
         f.write_str(&self.0)
     }
 }
+
+impl CompanyId {
+    /// The company of the supplier's own staff: no company of a customer has this id.
+    pub const SUPPLIER: Self = Self(Uuid::nil());
+}

@@ -102,6 +102,7 @@ impl Browser {
                 json!({ "deviceMetrics": { "width": width, "height": height, "pixelRatio": 2.0 } });
         }
         let wanted = json!({
+            "timeouts": { "script": 20_000, "pageLoad": 20_000, "implicit": 0 },
             "goog:chromeOptions": options,
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
         });
@@ -146,10 +147,19 @@ impl Browser {
         }
     }
 
+    /// Waits until the page has something.
     pub async fn find(&self, css: &str) -> Element {
-        match self.client.find(Locator::Css(css)).await {
-            Ok(found) => found,
-            Err(error) => panic!("{css} is not on {}: {error}\n{}", self.path().await, self.text().await),
+        let begun = Instant::now();
+        loop {
+            match self.client.find(Locator::Css(css)).await {
+                Ok(found) => return found,
+                Err(_) if begun.elapsed() < Duration::from_secs(15) => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Err(error) => {
+                    panic!("{css} is not on {}: {error}\n{}", self.path().await, self.text().await)
+                }
+            }
         }
     }
 

@@ -36,6 +36,7 @@ use crate::state::Api;
         (name = "accounts", description = "Accounts: create, admit, show, delete."),
         (name = "second step", description = "Two-step verification."),
         (name = "support", description = "For support: find a customer, and see why a person cannot log in and what helps."),
+        (name = "staff", description = "The supplier's own staff: invite them, and see who they are."),
         (name = "companies", description = "Companies, their names and addresses."),
         (name = "sites", description = "Sites, where companies use terminals. Orders open them; their company names them."),
         (name = "terminals", description = "Terminals, their sites and their history."),

@@ -20,7 +20,7 @@ use crate::responses::problem;
 use crate::routes::orders::OrderBody;
 use crate::routes::{
     accounts, bulk, companies, dev_mail, devices, events, feed, groups, health, links, logins, metrics,
-    orders, pages, permissions, problems, receipts, search, sessions, sites, support, takeovers, terminals,
+    orders, pages, permissions, problems, receipts, search, sessions, sites, staff, support, takeovers, terminals,
 };
 use crate::state::Api;
 
@@ -47,6 +47,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(devices::list, devices::forget_all))
         .routes(routes!(devices::forget))
         .routes(routes!(accounts::admission::change_role))
+        .routes(routes!(staff::list, staff::invite))
         .routes(routes!(support::diagnosis))
         .routes(routes!(search::search))
         .routes(routes!(accounts::second_step::show))

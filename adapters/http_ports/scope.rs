@@ -58,6 +58,9 @@ pub enum Scope {
     /// Search, and see why a person cannot log in.
     #[strum(serialize = "support:read")]
     SupportRead,
+    /// Invite members of the supplier's staff, and see who they are.
+    #[strum(serialize = "staff:write")]
+    StaffWrite,
 }
 
 impl Scope {
@@ -74,7 +77,7 @@ impl Scope {
 /// A name that is not the name of a scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown scope '{0}': there are orders:write, orders:read, orders:resolve, accounts:read, accounts:write, accounts:delete, lockouts:release, events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write, layouts:read, second-step:reset, support:read"
+    "unknown scope '{0}': there are orders:write, orders:read, orders:resolve, accounts:read, accounts:write, accounts:delete, lockouts:release, events:read, metrics:read, companies:read, companies:write, permissions:read, takeovers:write, layouts:read, second-step:reset, support:read, staff:write"
 )]
 pub struct UnknownScope(String);
 

@@ -23,6 +23,12 @@ pub enum Role {
     TemporaryAdministrator,
     /// Has the permissions that its groups grant.
     User,
+    /// Belongs to the supplier's support. Its company has the nil id.
+    Support,
+    /// Belongs to the supplier's support, and also deletes accounts. Its company has the nil id.
+    Supervisor,
+    /// Reads history for the supplier. Its company has the nil id.
+    Auditor,
 }
 
 /// The language of an account's mails and pages.
@@ -187,6 +193,9 @@ impl From<account::Role> for Role {
             account::Role::Administrator => Self::Administrator,
             account::Role::TemporaryAdministrator => Self::TemporaryAdministrator,
             account::Role::User => Self::User,
+            account::Role::Support => Self::Support,
+            account::Role::Supervisor => Self::Supervisor,
+            account::Role::Auditor => Self::Auditor,
         }
     }
 }

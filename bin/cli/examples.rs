@@ -21,6 +21,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "account export marie@boulangerie.example --reason 'asked by letter' --text --url https://portal.example --token-file support.token",
         ],
     ),
+    (
+        "staff invite",
+        &["staff invite sofie@supplier.example --role support --given-name Sofie --family-name Maes --language nl"],
+    ),
     ("account erase", &["account erase marie@boulangerie.example --reason 'asked by letter' --yes"]),
     ("company list", &["company list", "company list --name boul --json"]),
     ("company show", &["company show 0123.456.749"]),

@@ -6,6 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 /// The words of the commands whose result is printed as JSON with `--json`.
 const COMMANDS: &[&str] = &[
     "account erase",
+    "staff invite",
     "audit check-export",
     "audit check-proof",
     "audit checkpoint",

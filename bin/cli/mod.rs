@@ -92,6 +92,9 @@ pub(crate) enum Command {
     /// Show accounts and their history, or erase one.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Invite members of the supplier's staff.
+    #[command(subcommand)]
+    Staff(StaffCommand),
     /// Show companies, or erase one.
     #[command(subcommand)]
     Company(CompanyCommand),
@@ -249,6 +252,32 @@ pub(crate) struct Import {
     /// Print the report as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum StaffCommand {
+    /// Invite a member of the supplier's staff. The person gets an activation mail, and logs in as people do. Tokens are
+    /// for programs.
+    Invite(InviteStaff),
+}
+
+#[derive(Args)]
+pub(crate) struct InviteStaff {
+    /// The person's e-mail address.
+    pub(crate) email: String,
+    /// What the person may do: support helps customers, a supervisor also deletes and erases accounts, an auditor reads
+    /// history.
+    #[arg(long, value_parser = words::roles())]
+    pub(crate) role: loquet_domain::fact::StaffRole,
+    #[arg(long)]
+    pub(crate) given_name: String,
+    #[arg(long)]
+    pub(crate) family_name: String,
+    /// The language of the person's pages and mails.
+    #[arg(long, value_parser = ["fr", "nl", "en"], default_value = "fr")]
+    pub(crate) language: String,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
 }
 
 #[derive(Subcommand)]

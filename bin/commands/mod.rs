@@ -31,6 +31,7 @@ mod remote;
 pub(crate) mod serve;
 mod show;
 pub(crate) mod site;
+pub(crate) mod staff;
 pub(crate) mod takeover;
 pub(crate) mod terminal;
 pub(crate) mod token;

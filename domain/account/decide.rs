@@ -220,6 +220,7 @@ fn convert(profile: &Profile, to: Admission) -> Result<Vec<Event>, Refusal> {
     match profile.role {
         Role::TemporaryAdministrator => Ok(vec![Event::AccountConverted { to }]),
         Role::Administrator | Role::User => Err(Refusal::NotTemporary),
+        Role::Support | Role::Supervisor | Role::Auditor => Err(Refusal::OfStaff),
     }
 }
 
@@ -228,6 +229,7 @@ fn change_role(profile: &Profile, to: Admission) -> Result<Vec<Event>, Refusal> 
         Role::TemporaryAdministrator => Err(Refusal::AwaitingConversion),
         role if role == to.into() => Ok(Vec::new()),
         Role::Administrator | Role::User => Ok(vec![Event::RoleChanged { to }]),
+        Role::Support | Role::Supervisor | Role::Auditor => Err(Refusal::OfStaff),
     }
 }
 
@@ -250,7 +252,8 @@ fn change_profile(profile: &Profile, new: NewProfile) -> Vec<Event> {
 fn follow_company(profile: &Profile, takeover: TakeOverId, company: CompanyId) -> Vec<Event> {
     let role = match profile.role {
         Role::Administrator | Role::User => Role::User,
-        Role::TemporaryAdministrator => Role::TemporaryAdministrator,
+        // Staff belong to no company that could be taken over.
+        role => role,
     };
     let moves = profile.company != company;
     moves.then_some(Event::AccountMoved { takeover, company, role }).into_iter().collect()

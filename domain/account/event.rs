@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Moment;
+use crate::fact::StaffRole;
 use crate::ids::{AccountId, CompanyId, DeviceId, EventId, OrderId, SessionId, TakeOverId};
 use crate::policies::lockout::LockEnd;
 use crate::values::email_address::EmailHash;
@@ -27,6 +28,35 @@ pub enum Role {
     TemporaryAdministrator,
     /// Has the permissions that its groups grant.
     User,
+    /// Belongs to the supplier's support. It has no company.
+    Support,
+    /// Belongs to the supplier's support, and also deletes and erases accounts. It has no company.
+    Supervisor,
+    /// Reads history for the supplier, and changes nothing. It has no company.
+    Auditor,
+}
+
+impl Role {
+    /// The role among the supplier's staff. `None` for the people of a company.
+    #[must_use]
+    pub fn of_staff(self) -> Option<StaffRole> {
+        match self {
+            Self::Administrator | Self::TemporaryAdministrator | Self::User => None,
+            Self::Support => Some(StaffRole::Support),
+            Self::Supervisor => Some(StaffRole::Supervisor),
+            Self::Auditor => Some(StaffRole::Auditor),
+        }
+    }
+}
+
+impl From<StaffRole> for Role {
+    fn from(role: StaffRole) -> Self {
+        match role {
+            StaffRole::Support => Self::Support,
+            StaffRole::Supervisor => Self::Supervisor,
+            StaffRole::Auditor => Self::Auditor,
+        }
+    }
 }
 
 /// The role that a temporary administrator gets when admitted.

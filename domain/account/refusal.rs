@@ -42,6 +42,9 @@ pub enum Refusal {
     /// The account is not a temporary administrator, so it cannot be converted.
     #[error("the account is not a temporary administrator")]
     NotTemporary,
+    /// The account belongs to the supplier's staff, who have no role in a company.
+    #[error("the account belongs to the supplier's staff")]
+    OfStaff,
     /// The account is a temporary administrator. Convert it first.
     #[error("the account is a temporary administrator")]
     AwaitingConversion,

@@ -29,7 +29,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-pub use create_account::NewColleague;
+pub use create_account::{NewColleague, NewStaff};
 pub use followed_links::LinkRefused;
 pub use log_in::{Credentials, GivenDevice, Login};
 pub use permissions::Authorisation;

@@ -28,7 +28,7 @@ impl Authorisation {
         match self.role {
             Some(Role::Administrator) => Where::Everywhere,
             Some(Role::User) => self.access.granted(self.account, permission),
-            Some(Role::TemporaryAdministrator) | None => Where::nowhere(),
+            Some(Role::TemporaryAdministrator | Role::Support | Role::Supervisor | Role::Auditor) | None => Where::nowhere(),
         }
     }
 
@@ -38,7 +38,7 @@ impl Authorisation {
         match self.role {
             Some(Role::Administrator) => true,
             Some(Role::User) => self.access.grants(self.account, permission, site),
-            Some(Role::TemporaryAdministrator) | None => false,
+            Some(Role::TemporaryAdministrator | Role::Support | Role::Supervisor | Role::Auditor) | None => false,
         }
     }
 

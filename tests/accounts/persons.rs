@@ -253,7 +253,7 @@ async fn a_dead_link_says_which_it_is_where_support_is_and_sends_another_to_whoe
         form.contains(r#"value="marie@example.be" autocomplete="username""#),
         "for password managers: {form}"
     );
-    assert!(form.contains("show-password.js"), "{form}");
+    assert!(form.contains("assets/portal-"), "{form}");
 
     // A newer link voids this one. Its page leads to another.
     let again = format!("/v1/accounts/{}/activation-mail", placed["account_id"].as_str().unwrap());
@@ -270,7 +270,7 @@ async fn a_dead_link_says_which_it_is_where_support_is_and_sends_another_to_whoe
         assert!(dead.contains(said), "{said} is not in {dead}");
     }
     let (_, altered) = page(&server, Method::GET, &format!("/activate?token={first}x"), "").await;
-    assert!(altered.contains("incomplete or was altered") && !altered.contains("<form"), "{altered}");
+    assert!(altered.contains("incomplete or was altered") && !altered.contains("activation-link"), "{altered}");
     let (status, sent) = page(&server, Method::POST, "/activation-link", &format!("token={first}")).await;
     assert_eq!(status, 200);
     let third = token_in(&server.mail(email, "Confirmez", 3).await);
@@ -285,7 +285,7 @@ async fn a_dead_link_says_which_it_is_where_support_is_and_sends_another_to_whoe
     let (status, reset) = page(&server, Method::GET, "/reset?token=forged", "").await;
     assert_eq!(status, 400);
     assert!(
-        reset.contains("link to choose a new password is incomplete") && !reset.contains("<form"),
+        reset.contains("link to choose a new password is incomplete") && !reset.contains("activation-link"),
         "{reset}"
     );
 }
@@ -297,14 +297,17 @@ async fn a_person_gets_pages_and_a_program_gets_problems() {
     assert_eq!(status, 404);
     assert!(nothing.contains("There is nothing at /nowhere."), "{nothing}");
     let (_, deep) = page(&server, Method::GET, "/no/where/", "").await;
-    assert!(deep.contains(r#"href="../../style.css""#), "{deep}");
-    let (status, refused) = page(&server, Method::POST, "/style.css", "").await;
+    assert!(deep.contains(r#"href="../../assets/style-"#), "{deep}");
+    let (status, refused) = page(&server, Method::POST, "/help", "").await;
     assert_eq!(status, 405);
     assert!(refused.contains("<h1>"), "{refused}");
     let problem = server.send(Method::GET, "/nowhere", None, None).await.expect(404);
     assert_eq!(problem.headers["content-type"], "application/problem+json");
-    let script = server.send(Method::GET, "/show-password.js", None, None).await.expect(200);
+    let (_, script) = deep.split_once(r#"src="../../"#).unwrap();
+    let (script, _) = script.split_once('"').unwrap();
+    let script = server.send(Method::GET, &format!("/{script}"), None, None).await.expect(200);
     assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
+    assert!(script.headers["cache-control"].to_str().unwrap().contains("immutable"), "its name has its hash");
 }
 
 #[tokio::test]
@@ -328,6 +331,6 @@ async fn every_problem_has_a_page_that_says_what_it_means() {
     let slug = refused["type"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
     let (status, told) = page(&server, Method::GET, &format!("/problems/{slug}"), "").await;
     assert_eq!(status, 200);
-    assert!(told.contains("Login refused") && told.contains("../style.css"), "{told}");
+    assert!(told.contains("Login refused") && told.contains("../assets/style-"), "{told}");
     assert_eq!(page(&server, Method::GET, "/problems/unheard-of", "").await.0, 404);
 }

@@ -142,7 +142,7 @@ async fn an_activation_link_that_is_opened_again_says_that_the_account_is_active
     let page = again.send().await.unwrap().text().await.unwrap();
     assert!(page.contains("Your account is active"), "{page}");
     // The style sheet is found beside the page, whatever path a proxy puts before it.
-    assert!(page.contains(r#"href="style.css""#), "{page}");
+    assert!(page.contains(r#"href="assets/style-"#), "{page}");
 }
 
 #[tokio::test]

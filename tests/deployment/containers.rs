@@ -286,12 +286,12 @@ async fn the_balancer_asks_ready_nodes_only_and_tells_them_the_clients_address()
         async |path: &str| client.get(format!("{url}{path}")).send().await.map(|a| a.status().as_u16());
     let becomes = async |expected: u16| {
         for _ in 0..200 {
-            if status("/icon.svg").await.is_ok_and(|status| status == expected) {
+            if status("/favicon.ico").await.is_ok_and(|status| status == expected) {
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
-        panic!("the balancer does not answer {expected}: {:?}", status("/icon.svg").await);
+        panic!("the balancer does not answer {expected}: {:?}", status("/favicon.ico").await);
     };
     becomes(200).await;
     for of_monitoring in ["/metrics", "/readyz", "/healthz"] {

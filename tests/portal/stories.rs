@@ -2,6 +2,8 @@
 
 use loquet_tests::browser::{Browser, Setup};
 use loquet_tests::server::{Server, order, token_in};
+use loquet_tests::skip;
+use serde_json::json;
 
 const PASSWORD: &str = "Boulange7!";
 
@@ -19,7 +21,7 @@ async fn a_merchant_activates_from_the_mail_logs_in_and_names_a_site() {
     if !Browser::is_there(name) {
         return;
     }
-    for setup in [Setup::DESKTOP, Setup { has_script: false, ..Setup::PHONE }] {
+    for setup in [Setup::PHONE, Setup { has_script: false, ..Setup::DESKTOP }] {
         let server = Server::start().await;
         server.service_post("/v1/orders", order(1, 1, "marie@boulangerie.example")).await.expect(201);
         let token = token_in(&server.mail("marie@boulangerie.example", "Confirmez", 1).await);
@@ -50,5 +52,181 @@ async fn a_merchant_activates_from_the_mail_logs_in_and_names_a_site() {
         browser.reads("Log in to").await;
         assert!(browser.path().await.starts_with("/login?next=sites"));
         assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    }
+}
+
+/// The picture of the QR code on the page, read as a phone reads it. Returns the secret.
+async fn secret_in_picture(browser: &Browser) -> String {
+    let picture = browser.find("img.qr").await.screenshot().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("code.png");
+    std::fs::write(&path, picture).unwrap();
+    let read = std::process::Command::new("zbarimg").args(["--quiet", "--raw"]).arg(&path).output().unwrap();
+    let uri = String::from_utf8(read.stdout).unwrap();
+    let (_, secret) = uri.split_once("secret=").unwrap_or_else(|| panic!("no secret in '{uri}'"));
+    secret.split('&').next().unwrap().trim().to_owned()
+}
+
+/// The code that an app shows now.
+fn code(secret: &str) -> String {
+    let read = std::process::Command::new("oathtool").args(["--totp", "--base32", secret]).output().unwrap();
+    String::from_utf8(read.stdout).unwrap().trim().to_owned()
+}
+
+/// Turns the second step on through its pages. Returns the secret and the first recovery code.
+async fn enrol(browser: &Browser, password: &str) -> (String, String) {
+    browser.open("/account/second-step").await;
+    browser.fill("current_password", password).await;
+    browser.find("main form button[type=submit]").await.click().await.unwrap();
+    browser.find("img.qr").await;
+    let secret = secret_in_picture(browser).await;
+    browser.fill("code", "000000").await;
+    browser.find("main form button[type=submit]").await.click().await.unwrap();
+    browser.find("main .problem").await;
+    browser.fill("code", &code(&secret)).await;
+    browser.find("main form button[type=submit]").await.click().await.unwrap();
+    let recovery = browser.find(".codes li code").await.text().await.unwrap();
+    (secret, recovery)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_step_is_enrolled_from_the_picture_and_asked_for_at_the_next_login() {
+    let name = "the_second_step_is_enrolled_from_the_picture_and_asked_for_at_the_next_login";
+    if !Browser::is_there(name) || !skip::unless_installed(name, "zbarimg") || !skip::unless_installed(name, "oathtool") {
+        return;
+    }
+    let server = Server::start().await;
+    server.active(1, "marie@boulangerie.example", PASSWORD).await;
+    let browser = Browser::start(&server.url, Setup::DESKTOP).await;
+    log_in(&browser, "marie@boulangerie.example", PASSWORD).await;
+    browser.reads("Bonjour Marie").await;
+    let (_, recovery) = enrol(&browser, PASSWORD).await;
+    browser.open("/account/second-step").await;
+    browser.press("Se déconnecter").await;
+    browser.find("main input[name=email]").await;
+    log_in(&browser, "marie@boulangerie.example", PASSWORD).await;
+    browser.find("main input[name=code]").await;
+    browser.fill("code", &recovery).await;
+    browser.find("main form button[type=submit]").await.click().await.unwrap();
+    browser.reads("Bonjour Marie").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_locks_themselves_out_and_support_in_another_browser_says_why_and_ends_it() {
+    let name = "somebody_locks_themselves_out_and_support_in_another_browser_says_why_and_ends_it";
+    if !Browser::is_there(name) || !skip::unless_installed(name, "zbarimg") || !skip::unless_installed(name, "oathtool") {
+        return;
+    }
+    let server = Server::start().await;
+    server.active(1, "marie@boulangerie.example", PASSWORD).await;
+    // An operator invites a member of the staff, who activates from the mail as everybody does.
+    let invited = server
+        .command()
+        .args(["staff", "invite", "sofie@supplier.example", "--role", "support", "--given-name", "Sofie"])
+        .args(["--family-name", "Maes", "--language", "en", "--url", &server.url, "--token-file"])
+        .arg(server.folder.join("dev-token"))
+        .output()
+        .unwrap();
+    assert!(invited.status.success(), "{}", String::from_utf8_lossy(&invited.stderr));
+    let token = token_in(&server.mail("sofie@supplier.example", "Confirm", 1).await);
+    let chosen = json!({ "token": token, "password": "Loquet8!staff" });
+    server.post("/v1/activations", chosen).await.expect(204);
+
+    let merchant = Browser::start(&server.url, Setup::PHONE).await;
+    for _ in 0..7 {
+        log_in(&merchant, "marie@boulangerie.example", "Wrong1!!!").await;
+        merchant.find("main .problem").await;
+    }
+    log_in(&merchant, "marie@boulangerie.example", PASSWORD).await;
+    merchant.reads("locked").await;
+
+    let support = Browser::start(&server.url, Setup::DESKTOP).await;
+    log_in(&support, "sofie@supplier.example", "Loquet8!staff").await;
+    support.reads("it is required of our staff").await;
+    support.open("/support").await;
+    support.reads("it is required of our staff").await;
+    enrol(&support, "Loquet8!staff").await;
+    support.open("/support").await;
+    support.fill("q", "boulang").await;
+    support.reads("Marie Dupont").await;
+    support.open("/support/diagnosis?email=marie@boulangerie.example").await;
+    support.reads("is locked").await;
+    support.fill("reason", "She called from the shop").await;
+    support.press("End the lockout").await;
+    support.reads("The lockout is ended.").await;
+    support.reads("She called from the shop").await;
+    assert_eq!(support.console_errors().await, Vec::<String>::new());
+
+    log_in(&merchant, "marie@boulangerie.example", PASSWORD).await;
+    merchant.reads("Bonjour Marie").await;
+    // A merchant sees nothing of the console.
+    merchant.open("/support").await;
+    merchant.reads("n'existe pas").await;
+    let history = server.service_get("/v1/accounts?email=marie@boulangerie.example").await.json();
+    let account = history["items"][0]["account_id"].as_str().unwrap().to_owned();
+    let events = server.service_get(&format!("/v1/accounts/{account}/events?limit=200")).await.json();
+    let released = events["items"].as_array().unwrap().iter().find(|event| event["type"] == "lockout-released").unwrap();
+    assert_eq!(released["actor"], json!({ "kind": "staff", "name": "Sofie Maes", "role": "support" }), "{released:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_changes_the_menu_of_its_member_at_once_also_without_a_script() {
+    let name = "a_group_changes_the_menu_of_its_member_at_once_also_without_a_script";
+    if !Browser::is_there(name) {
+        return;
+    }
+    let server = Server::start().await;
+    server.active(1, "marie@boulangerie.example", PASSWORD).await;
+    let setup = Setup { has_script: false, ..Setup::DESKTOP };
+    let administrator = Browser::start(&server.url, setup).await;
+    log_in(&administrator, "marie@boulangerie.example", PASSWORD).await;
+    administrator.reads("Bonjour Marie").await;
+    administrator.press("English").await;
+    administrator.press("Users").await;
+    administrator.fill("given_name", "Jan").await;
+    administrator.fill("family_name", "Peeters").await;
+    administrator.fill("email", "jan@boulangerie.example").await;
+    administrator.choose("language", "en").await;
+    administrator.choose("role", "user").await;
+    administrator.press("Add").await;
+    administrator.reads("An activation mail is on its way.").await;
+    let token = token_in(&server.mail("jan@boulangerie.example", "Confirm", 1).await);
+    server.post("/v1/activations", json!({ "token": token, "password": PASSWORD })).await.expect(204);
+
+    let user = Browser::start(&server.url, setup).await;
+    log_in(&user, "jan@boulangerie.example", PASSWORD).await;
+    user.reads("Hello Jan").await;
+    assert!(!user.text().await.contains("Users"), "what he may not do is not offered");
+    user.open("/users").await;
+    user.find("main h1").await;
+    assert!(!user.text().await.contains("marie@"), "{}", user.text().await);
+
+    administrator.press("User groups").await;
+    administrator.fill("name", "Caisse").await;
+    administrator.choose("permission", "manage_users").await;
+    administrator.press("Make the group").await;
+    administrator.reads("The group is created.").await;
+    administrator.press("Add").await;
+    administrator.reads("This person is a member now.").await;
+    user.open("/").await;
+    user.reads("Users").await;
+    user.open("/users").await;
+    user.reads("marie@boulangerie.example").await;
+    assert_eq!(user.console_errors().await, Vec::<String>::new());
+}
+
+/// A form that another site sends changes nothing.
+#[tokio::test]
+async fn a_form_of_another_site_is_refused() {
+    let server = Server::start().await;
+    for headers in [vec![("sec-fetch-site", "cross-site")], vec![("origin", "https://evil.example")], vec![]] {
+        let mut request = server.client.post(format!("{}/login", server.url));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let kind = "application/x-www-form-urlencoded";
+        let answer = request.header("content-type", kind).body("email=a@b.example&password=x").send().await.unwrap();
+        assert_eq!(answer.status(), 403);
+        assert!(answer.headers().get("set-cookie").is_none());
     }
 }

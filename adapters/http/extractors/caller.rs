@@ -5,9 +5,11 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
-use loquet_domain::fact::Client;
+use loquet_domain::app::Authenticated;
+use loquet_domain::fact::{Client, StaffRole};
 use loquet_domain::ids::CorrelationId;
-use loquet_http_ports::service_tokens::PREFIX;
+use loquet_http_ports::scope::scopes_of;
+use loquet_http_ports::service_tokens::{PREFIX, Service, TokenFamily, hash_of};
 
 use crate::caller::{Arrival, Caller};
 use crate::request_parts::{ClientAddress, RequestId, bearer};
@@ -40,7 +42,30 @@ impl FromRequestParts<Arc<Api>> for Caller {
             let service = api.service_tokens.find(token, now).await?;
             return service.map(Self::Service).ok_or_else(Problem::unauthenticated);
         }
-        let person = api.app.authenticate(now, token).await?;
-        person.map(|person| Self::Person(Box::new(person))).ok_or_else(Problem::unauthenticated)
+        let person = api.app.authenticate(now, token).await?.ok_or_else(Problem::unauthenticated)?;
+        let role = person.profile.role.of_staff();
+        match role.filter(|_| !is_about(parts.uri.path(), &person)) {
+            Some(role) => of_staff(api, person, role).await,
+            None => Ok(Self::Person(Box::new(person))),
+        }
     }
+}
+
+/// Whether a request is about the caller's own account. There, a member of the staff is a person like others.
+fn is_about(path: &str, person: &Authenticated) -> bool {
+    let own = path.strip_prefix("/v1/accounts/").and_then(|rest| rest.split('/').next());
+    own.and_then(|id| id.parse().ok()) == Some(person.account) || path == "/v1/sessions/current"
+}
+
+/// A member of the staff acts with the scopes of their role. Without the second step, they act for nobody but themselves.
+async fn of_staff(api: &Api, person: Authenticated, role: StaffRole) -> Result<Caller, Problem> {
+    let account = api.app.account(person.account).await?;
+    let has_second_step = account.active().is_some_and(|active| active.second_step.is_some());
+    let Some(known) = person.profile.person.known().filter(|_| has_second_step) else {
+        return Ok(Caller::Person(Box::new(person)));
+    };
+    // Their name is in the log in the open, as that of whoever has a personal token: see [`Actor::Staff`].
+    let name = format!("{} {}", known.given_name.as_str(), known.family_name.as_str());
+    let family = TokenFamily(hash_of(&person.account.to_string()));
+    Ok(Caller::Service(Arc::new(Service { name, scopes: scopes_of(role), role: Some(role), family })))
 }

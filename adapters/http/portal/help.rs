@@ -12,7 +12,6 @@ use maud::{Markup, html};
 use super::Portal;
 use super::visit::Visit;
 use crate::design::Look;
-use crate::design::form::Told;
 use crate::words;
 
 /// The articles, in the order of the list.
@@ -74,13 +73,7 @@ fn said(visit: &Visit, name: &str) -> String {
 async fn show(visit: Visit, Path(article): Path<String>) -> Response {
     let look = &visit.look;
     let Some(article) = ARTICLES.into_iter().find(|known| *known == article) else {
-        let told = Told {
-            status: 404,
-            title: look.t("no-such-page"),
-            detail: look.t("no-such-page-text"),
-            errors: Vec::new(),
-        };
-        return visit.problem(&told);
+        return visit.problem(&visit.no_such_page());
     };
     let title = look.t(&format!("help-{article}-title"));
     let main = html! {
@@ -216,7 +209,19 @@ mod tests {
 
     #[test]
     fn an_article_is_made_of_headings_lists_steps_paragraphs_and_links() {
-        let look = Look { root: "../".to_owned(), ..Look::default() };
+        let look = Look {
+            language: loquet_domain::values::language::Language::En,
+            time_zone: loquet_projections::local_time::TimeZone::Europe__Brussels,
+            brand: String::new(),
+            contact: None,
+            root: "../".to_owned(),
+            here: String::new(),
+            person: None,
+            menu: Vec::new(),
+            done: None,
+            dev: false,
+            docs: false,
+        };
         let text = "First.\nStill.\n\n## Why\n- one\n- [two](login)\n\n1. go\n2. <b>\n";
         assert_eq!(
             prose(&look, text).into_string(),

@@ -10,6 +10,7 @@ mod overview;
 mod own;
 mod second_step;
 mod sites;
+mod support;
 mod takeovers;
 mod terminals;
 mod users;
@@ -18,6 +19,9 @@ mod visit;
 use std::sync::Arc;
 
 use axum::Router;
+
+#[cfg(test)]
+pub(crate) use help::ARTICLES;
 
 use crate::design::assets;
 use crate::state::Api;
@@ -42,6 +46,7 @@ pub(crate) fn routes(api: Arc<Api>, inner: Router) -> Router {
         .merge(users::routes())
         .merge(groups::routes())
         .merge(takeovers::routes())
+        .merge(support::routes())
         .merge(assets::routes())
         .with_state(Arc::new(Portal { api, inner }))
 }

@@ -26,6 +26,7 @@ async fn home(visit: Visit) -> Response {
         return visit.go("login");
     }
     match visit.member().await {
+        Ok(member) if member.person.profile.role.of_staff().is_some() => member.visit.go("support"),
         Ok(member) => overview(member).await.unwrap_or_else(IntoResponse::into_response),
         Err(refused) => refused,
     }

@@ -277,6 +277,12 @@ impl Visit {
         self.problem(&told_of(answer)).into()
     }
 
+    /// What is said of a page that is not there, or not for this person.
+    pub(crate) fn no_such_page(&self) -> Told {
+        let (title, detail) = (self.look.t("no-such-page"), self.look.t("no-such-page-text"));
+        Told { status: 404, title, detail, errors: Vec::new() }
+    }
+
     /// A page with a problem.
     pub(crate) fn problem(&self, told: &Told) -> Response {
         let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -306,6 +312,11 @@ impl Visit {
         add_cookie(&mut response, &cookie.build());
         response
     }
+}
+
+/// A text as a part of a query.
+pub(crate) fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// Adds a cookie to an answer.
@@ -354,6 +365,9 @@ impl Member {
 
 /// The pages that a person may use. What they may not do is not offered.
 fn menu(may: &Authorisation) -> Vec<(&'static str, &'static str)> {
+    if may.role.is_some_and(|role| role.of_staff().is_some()) {
+        return vec![("support", "menu-support"), ("support/queues", "queues")];
+    }
     let is_administrator = may.role == Some(Role::Administrator);
     let mut menu = vec![("", "menu-overview"), ("sites", "menu-sites"), ("terminals", "menu-terminals")];
     if may.may_anywhere(Permission::ManageUsers) {
@@ -429,7 +443,8 @@ pub(crate) fn only_from_here(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// A page of this portal that a link may lead back to. Other texts lead to the overview.
 pub(crate) fn own_page(path: &str) -> &str {
-    let is_own = path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '-')) && !path.starts_with('/');
+    let is_of_path = |c: char| c.is_ascii_alphanumeric() || "/-?=&_.~%".contains(c);
+    let is_own = path.chars().all(is_of_path) && !path.starts_with('/') && !path.contains("//");
     if is_own { path } else { "" }
 }
 

@@ -169,6 +169,7 @@ impl Problem {
             Failure::Refused(Refusal::NotActive) => conflict("not-active"),
             Failure::Refused(Refusal::AlreadyActive) => conflict("already-active"),
             Failure::Refused(Refusal::NotTemporary) => conflict("not-temporary"),
+            Failure::Refused(Refusal::OfStaff) => conflict("of-staff"),
             Failure::Refused(Refusal::NotLocked) => conflict("not-locked"),
             Failure::Refused(Refusal::AlreadyExists) | Failure::EmailTaken => conflict("email-taken"),
             Failure::Refused(Refusal::LinkVoid) | Failure::Link(LinkRefused::Used) => {

@@ -22,6 +22,7 @@ pub(crate) mod receipts;
 pub(crate) mod search;
 pub(crate) mod sessions;
 pub(crate) mod sites;
+pub(crate) mod staff;
 pub(crate) mod support;
 pub(crate) mod takeovers;
 pub(crate) mod terminals;

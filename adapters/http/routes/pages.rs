@@ -19,6 +19,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::caller::Arrival;
+use crate::design::Look;
 use crate::extractors::devices;
 use crate::extractors::devices::Devices;
 use crate::responses::carry_out::to_its_end;
@@ -176,7 +177,8 @@ async fn form(api: &Api, purpose: Purpose, language: Language, token: &str, faul
         Purpose::Activation => "activate",
         Purpose::PasswordReset => "reset",
     };
-    let look = api.look(language, String::new());
+    // Another language shows the same page.
+    let look = Look { here: format!("{kind}?token={token}"), ..api.look(language, String::new()) };
     let places = [("brand", api.brand.as_str())];
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let heading = say(language, &format!("{kind}-heading"), &places);

@@ -1,5 +1,8 @@
 //! The words of the portal: its pages in `portal.*.ftl`, its help articles in `help.*.ftl`.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::OnceLock;
 
 use loquet_domain::values::language::Language;

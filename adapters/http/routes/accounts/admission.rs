@@ -66,9 +66,9 @@ impl From<AdmissionBody> for Admission {
 /// An account that was created.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CreatedBody {
-    account_id: Uuid,
+    pub(crate) account_id: Uuid,
     /// The position of the event in the log.
-    position: u64,
+    pub(crate) position: u64,
 }
 
 /// Create an account for a colleague.

@@ -51,7 +51,7 @@ pub(crate) struct AccountBody {
     position: u64,
 }
 
-async fn body(api: &Api, row: AccountRow, position: Position) -> Result<AccountBody, Problem> {
+pub(crate) async fn body(api: &Api, row: AccountRow, position: Position) -> Result<AccountBody, Problem> {
     let person = person_at(api.store.as_ref(), api.codec.as_ref(), row.person_at).await?;
     let person = person.known();
     Ok(AccountBody {

@@ -119,6 +119,33 @@ fn label(language: Language, field: &str) -> String {
     if known { say(language, &name, &[]) } else { field.to_owned() }
 }
 
+/// An event in words, in the parts of which a timeline is made.
+pub(crate) struct Sentence {
+    pub(crate) what: String,
+    pub(crate) by: String,
+    /// The reason that the actor gave.
+    pub(crate) why: Option<String>,
+}
+
+impl Sentence {
+    /// An event in the form that the API gives it.
+    pub(crate) fn of(language: Language, event: &Value) -> Self {
+        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
+        let who = text("/actor/name").or_else(|| text("/actor/account_id")).unwrap_or_default();
+        let kind = text("/actor/kind").unwrap_or_default();
+        Self {
+            what: Self::what(language, text("/type").unwrap_or_default()),
+            by: say(language, &format!("data-actor-{kind}"), &[("who", who)]),
+            why: text("/personal/reason").map(|reason| visible(reason).into_owned()),
+        }
+    }
+
+    /// What an event of a type means.
+    pub(crate) fn what(language: Language, kind: &str) -> String {
+        say(language, &event_name(kind), &[])
+    }
+}
+
 /// An event in sentences, from the form that the API gives it: when, what and by whom, and below it what it says.
 #[must_use]
 pub fn event_in_words(language: Language, event: &Value) -> String {
