@@ -10,8 +10,8 @@ use loquet_domain::ports::{EventCodec, EventStore, Identities, Position};
 use loquet_http::read_order;
 use loquet_kafka::publisher::current_position;
 use loquet_kafka::{
-    CheckpointTopic, Connection, DeadLetters, Identity, Mechanism, MissingTopics, OrderIntake, Orders, Protection, Publisher,
-    Publishing, Sasl, Tls, Trouble, topics,
+    CheckpointTopic, Connection, DeadLetters, Identity, Mechanism, MissingTopics, OrderIntake, Orders,
+    Protection, Publisher, Publishing, Sasl, Tls, Trouble, topics,
 };
 use loquet_metrics::Metrics;
 use loquet_projections::causes::Causes;

@@ -70,7 +70,9 @@ impl Browser {
         let port = said
             .lines()
             .map_while(Result::ok)
-            .find_map(|line| line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok())
+            .find_map(|line| {
+                line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok()
+            })
             .unwrap();
         let profile = tempfile::tempdir().unwrap();
         let (width, height) = setup.size;
@@ -142,7 +144,11 @@ impl Browser {
             if said.contains(text) {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(15), "'{text}' is not on {}:\n{said}", self.path().await);
+            assert!(
+                begun.elapsed() < Duration::from_secs(15),
+                "'{text}' is not on {}:\n{said}",
+                self.path().await
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -201,7 +207,10 @@ impl Browser {
     pub async fn console_errors(&self) -> Vec<String> {
         let entries = self.log("browser").await;
         let is_wrong = |entry: &&Value| {
-            let is_status = entry["message"].as_str().unwrap_or_default().contains("the server responded with a status of");
+            let is_status = entry["message"]
+                .as_str()
+                .unwrap_or_default()
+                .contains("the server responded with a status of");
             entry["level"] == "SEVERE" && !is_status
         };
         entries.iter().filter(is_wrong).map(|entry| entry["message"].to_string()).collect()
@@ -212,8 +221,13 @@ impl Browser {
         let events = self.events().await;
         let requests = events.iter().filter(|event| event["method"] == "Network.requestWillBeSent");
         let urls = requests.filter_map(|event| event["params"]["request"]["url"].as_str());
-        let hosts = urls.filter_map(|url| url::Url::parse(url).ok()).filter(|url| url.scheme().starts_with("http"));
-        hosts.map(|url| format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0))).collect()
+        let hosts =
+            urls.filter_map(|url| url::Url::parse(url).ok()).filter(|url| url.scheme().starts_with("http"));
+        hosts
+            .map(|url| {
+                format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0))
+            })
+            .collect()
     }
 
     /// The bytes that came over the network since the last call.
@@ -250,7 +264,8 @@ impl Browser {
 
     /// A picture of the whole page.
     pub async fn screenshot(&self) -> Vec<u8> {
-        let height = self.client.execute("return document.documentElement.scrollHeight", Vec::new()).await.unwrap();
+        let height =
+            self.client.execute("return document.documentElement.scrollHeight", Vec::new()).await.unwrap();
         let height = height.as_u64().map_or(900, |height| u32::try_from(height).unwrap().clamp(700, 6000));
         let (width, _) = self.client.get_window_size().await.map_or((1200, 900), |size| (size.0, size.1));
         self.client.set_window_size(u32::try_from(width).unwrap_or(1200), height).await.unwrap();
@@ -268,7 +283,8 @@ impl Drop for Browser {
         for process in processes {
             let command = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
             if String::from_utf8_lossy(&command).contains(&profile) {
-                let _ = Command::new("kill").arg("-KILL").arg(process.file_name()).stderr(Stdio::null()).status();
+                let _ =
+                    Command::new("kill").arg("-KILL").arg(process.file_name()).stderr(Stdio::null()).status();
             }
         }
     }

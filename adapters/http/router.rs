@@ -20,7 +20,8 @@ use crate::responses::problem;
 use crate::routes::orders::OrderBody;
 use crate::routes::{
     accounts, bulk, companies, dev_mail, devices, events, feed, groups, health, links, logins, metrics,
-    orders, pages, permissions, problems, receipts, search, sessions, sites, staff, support, takeovers, terminals,
+    orders, pages, permissions, problems, receipts, search, sessions, sites, staff, support, takeovers,
+    terminals,
 };
 use crate::state::Api;
 

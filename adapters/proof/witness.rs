@@ -63,7 +63,9 @@ pub enum NotWitnessed {
         meaning: &'static str,
     },
     /// It saw more events than this log has.
-    #[error("the witness {name} has seen this log with {seen} events, and it has {size}: it was cut off, or an older copy was put back")]
+    #[error(
+        "the witness {name} has seen this log with {seen} events, and it has {size}: it was cut off, or an older copy was put back"
+    )]
     SawMore {
         /// Its name.
         name: String,
@@ -160,9 +162,7 @@ impl Witness {
         let text = String::from_utf8_lossy(&text);
         match status {
             StatusCode::OK => self.added(note, &text).map(Answered::Signed),
-            StatusCode::CONFLICT => {
-                text.trim().parse().map(Answered::Saw).map_err(|_| self.refused(status))
-            }
+            StatusCode::CONFLICT => text.trim().parse().map(Answered::Saw).map_err(|_| self.refused(status)),
             status => Err(self.refused(status)),
         }
     }

@@ -23,7 +23,9 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     (
         "staff invite",
-        &["staff invite sofie@supplier.example --role support --given-name Sofie --family-name Maes --language nl"],
+        &[
+            "staff invite sofie@supplier.example --role support --given-name Sofie --family-name Maes --language nl",
+        ],
     ),
     ("account erase", &["account erase marie@boulangerie.example --reason 'asked by letter' --yes"]),
     ("company list", &["company list", "company list --name boul --json"]),

@@ -70,7 +70,8 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let system = open(directory, &settings, &metrics).await?;
     let status = Status::default();
     let proof =
-        Proof::open(directory, &settings, system.store.clone(), clock.clone(), status.clone(), &mailer).await?;
+        Proof::open(directory, &settings, system.store.clone(), clock.clone(), status.clone(), &mailer)
+            .await?;
     let clock = clock::noted_by(system.app.clone(), clock);
     let started = Instant::now();
     let refusal_step = loquet_http::refusal_step(system.app.time_a_hash(|| started.elapsed()).await?);
@@ -505,6 +506,7 @@ fn greet(directory: &DataDirectory, settings: &Settings, store: &str, address: S
     );
     greeting(format_args!("Loquet is listening on http://{address}"));
     if settings.mode == Mode::Development {
+        greeting(format_args!("  the portal                    http://{address}/"));
         greeting(format_args!("  API documentation             http://{address}/docs"));
         greeting(format_args!("  mails that were sent          http://{address}/dev/mail"));
         greeting(format_args!("  a token with every scope      {}", place_of(&directory.file("dev-token"))));

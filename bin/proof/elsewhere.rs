@@ -237,7 +237,8 @@ impl Courier {
 
     fn note_sent(&self, kept: &KeptCheckpoint) -> anyhow::Result<()> {
         let path = self.note();
-        replace(&path, &serde_json::to_string(kept)?).with_context(|| format!("can't write {}", place_of(&path)))
+        replace(&path, &serde_json::to_string(kept)?)
+            .with_context(|| format!("can't write {}", place_of(&path)))
     }
 
     /// Asks a witness, and keeps what it signed.
@@ -252,7 +253,9 @@ impl Courier {
         let note = witness
             .cosign(&kept.note, size, older, |older| match older {
                 0 => Ok(Vec::new()),
-                _ => tree::consistency(&TreeReader::open(folder)?, older, size).map_err(std::io::Error::other),
+                _ => {
+                    tree::consistency(&TreeReader::open(folder)?, older, size).map_err(std::io::Error::other)
+                }
             })
             .await?;
         let kept = KeptCheckpoint { note, ..kept.clone() };
@@ -263,7 +266,8 @@ impl Courier {
 
 /// The size of the last checkpoint in the file that the witness signed.
 fn last_of(path: &Path, witness: &VerifierKey) -> anyhow::Result<u64> {
-    let is_of = |kept: &&KeptCheckpoint| Note::parse(&kept.note).is_ok_and(|note| note.check(witness).is_ok());
+    let is_of =
+        |kept: &&KeptCheckpoint| Note::parse(&kept.note).is_ok_and(|note| note.check(witness).is_ok());
     Ok(read_checkpoints(path)?.iter().rev().find(is_of).map_or(0, size_of))
 }
 

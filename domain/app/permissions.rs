@@ -28,7 +28,9 @@ impl Authorisation {
         match self.role {
             Some(Role::Administrator) => Where::Everywhere,
             Some(Role::User) => self.access.granted(self.account, permission),
-            Some(Role::TemporaryAdministrator | Role::Support | Role::Supervisor | Role::Auditor) | None => Where::nowhere(),
+            Some(Role::TemporaryAdministrator | Role::Support | Role::Supervisor | Role::Auditor) | None => {
+                Where::nowhere()
+            }
         }
     }
 
@@ -38,7 +40,9 @@ impl Authorisation {
         match self.role {
             Some(Role::Administrator) => true,
             Some(Role::User) => self.access.grants(self.account, permission, site),
-            Some(Role::TemporaryAdministrator | Role::Support | Role::Supervisor | Role::Auditor) | None => false,
+            Some(Role::TemporaryAdministrator | Role::Support | Role::Supervisor | Role::Auditor) | None => {
+                false
+            }
         }
     }
 

@@ -270,7 +270,10 @@ async fn a_dead_link_says_which_it_is_where_support_is_and_sends_another_to_whoe
         assert!(dead.contains(said), "{said} is not in {dead}");
     }
     let (_, altered) = page(&server, Method::GET, &format!("/activate?token={first}x"), "").await;
-    assert!(altered.contains("incomplete or was altered") && !altered.contains("activation-link"), "{altered}");
+    assert!(
+        altered.contains("incomplete or was altered") && !altered.contains("activation-link"),
+        "{altered}"
+    );
     let (status, sent) = page(&server, Method::POST, "/activation-link", &format!("token={first}")).await;
     assert_eq!(status, 200);
     let third = token_in(&server.mail(email, "Confirmez", 3).await);

@@ -104,7 +104,10 @@ async fn each_checkpoint_of_the_log_is_in_its_topic() {
     let topic = "loquet.checkpoints.v1";
     let mut server = server_with(&broker, &[("LOQUET_PROOF_TOPIC", topic)]).await;
     for n in 1..=2 {
-        server.service_post("/v1/orders", order(n, n, &format!("marie{n}@boulangerie.example"))).await.expect(201);
+        server
+            .service_post("/v1/orders", order(n, n, &format!("marie{n}@boulangerie.example")))
+            .await
+            .expect(201);
         published(&server).await;
         server.stop();
         server.restart().await;

@@ -367,10 +367,15 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
         }
         "audit what-if" => shows(&["--attempts 5", "--policy profile=pci,devices=off --json"]),
         // These need a proof, which a server makes: tests/operations/proof.rs runs them.
-        "audit key" | "audit checkpoint" | "audit verify" | "audit prove" | "audit check-proof"
-        | "audit consistency" | "audit check-consistency" | "audit export" | "audit check-export" => {
-            Some(vec![(String::new(), Task::Elsewhere)])
-        }
+        "audit key"
+        | "audit checkpoint"
+        | "audit verify"
+        | "audit prove"
+        | "audit check-proof"
+        | "audit consistency"
+        | "audit check-consistency"
+        | "audit export"
+        | "audit check-export" => Some(vec![(String::new(), Task::Elsewhere)]),
         "find" => shows(&["bou", "bou --json"]),
         "diagnose" => shows(&[email, "nobody@example.be"]),
         "doctor" => shows(&["--dev", "--json"]),
@@ -382,6 +387,11 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
                 Task::Does(|scene, _| Path::new(&scene.beside).join("loquet.1").exists(), "", Begins::Empty),
             ),
         ]),
+        "staff invite" => does(
+            "sofie@supplier.example --role auditor --given-name Sofie --family-name Maes",
+            |scene, _| said(&scene.data, &["events", "tail", "--json"]).contains("\"role\":\"auditor\""),
+            "is invited",
+        ),
         "account erase" => does(
             &format!("{account} --reason asked --yes"),
             |scene, world| said(&scene.data, &["account", "show", &world.account]).contains("erased"),

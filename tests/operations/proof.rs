@@ -384,7 +384,12 @@ named = duckdb.sql(f"SELECT count(*) FROM '{sys.argv[1]}/companies.parquet' WHER
 assert named >= 1, named
 "#;
     let read = Command::new(python).args(["-c", script]).arg(extract).output().unwrap();
-    assert!(read.status.success(), "{}{}", String::from_utf8_lossy(&read.stdout), String::from_utf8_lossy(&read.stderr));
+    assert!(
+        read.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&read.stdout),
+        String::from_utf8_lossy(&read.stderr)
+    );
 }
 
 /// Law 6: an erasure deletes a key and changes no event, so that every proof still holds.

@@ -16,16 +16,21 @@ const EMAIL: &str = "marie@boulangerie.example";
 /// A company with something on each page. Returns the pages: the name and the path of each.
 async fn world(server: &Server) -> Vec<(&'static str, String)> {
     let account = server.active(1, EMAIL, PASSWORD).await;
-    let placed = server.service_post("/v1/orders", order(2, 1, "jan@boulangerie.example")).await.expect(201).json();
+    let placed =
+        server.service_post("/v1/orders", order(2, 1, "jan@boulangerie.example")).await.expect(201).json();
     let waiting = placed["account_id"].as_str().unwrap().to_owned();
     let company = placed["company_id"].as_str().unwrap().to_owned();
     let group = json!({ "name": "Caisse", "description": "Voit les transactions", "permissions": ["view_transactions"], "reason": "asked" });
-    let group = server.service_post(&format!("/v1/companies/{company}/groups"), group).await.expect(201).json();
+    let group =
+        server.service_post(&format!("/v1/companies/{company}/groups"), group).await.expect(201).json();
     let group = group["group_id"].as_str().unwrap().to_owned();
     let first = |list: &Value, id: &str| list["items"][0][id].as_str().unwrap().to_owned();
-    let at_least = format!("&at_least={}", server.service_get(&format!("/v1/accounts/{account}")).await.position());
-    let sites = server.service_get(&format!("/v1/sites?company={company}{at_least}")).await.expect(200).json();
-    let terminals = server.service_get(&format!("/v1/terminals?company={company}{at_least}")).await.expect(200).json();
+    let at_least =
+        format!("&at_least={}", server.service_get(&format!("/v1/accounts/{account}")).await.position());
+    let sites =
+        server.service_get(&format!("/v1/sites?company={company}{at_least}")).await.expect(200).json();
+    let terminals =
+        server.service_get(&format!("/v1/terminals?company={company}{at_least}")).await.expect(200).json();
     let (site, terminal) = (first(&sites, "site_id"), first(&terminals, "terminal_id"));
     let page = |name, path: &str| (name, path.to_owned());
     vec![
@@ -96,7 +101,11 @@ async fn look(browser: &Browser, axe: &PathBuf, page: &str, path: &str) -> Vec<S
     assert!(!heading.is_empty(), "{page} has no heading");
     if page != "missing" {
         assert!(!browser.has("main .problem").await, "{page}: {}", browser.text().await);
-        assert!(browser.has("main :is(.card, .prose)").await, "{page} shows nothing: {}", browser.text().await);
+        assert!(
+            browser.has("main :is(.card, .prose)").await,
+            "{page} shows nothing: {}",
+            browser.text().await
+        );
     }
     let wide = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
     let is_wide = browser.client.execute(wide, Vec::new()).await.unwrap();

@@ -92,7 +92,10 @@ async fn enrol(browser: &Browser, password: &str) -> (String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_step_is_enrolled_from_the_picture_and_asked_for_at_the_next_login() {
     let name = "the_second_step_is_enrolled_from_the_picture_and_asked_for_at_the_next_login";
-    if !Browser::is_there(name) || !skip::unless_installed(name, "zbarimg") || !skip::unless_installed(name, "oathtool") {
+    if !Browser::is_there(name)
+        || !skip::unless_installed(name, "zbarimg")
+        || !skip::unless_installed(name, "oathtool")
+    {
         return;
     }
     let server = Server::start().await;
@@ -114,7 +117,10 @@ async fn the_second_step_is_enrolled_from_the_picture_and_asked_for_at_the_next_
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_locks_themselves_out_and_support_in_another_browser_says_why_and_ends_it() {
     let name = "somebody_locks_themselves_out_and_support_in_another_browser_says_why_and_ends_it";
-    if !Browser::is_there(name) || !skip::unless_installed(name, "zbarimg") || !skip::unless_installed(name, "oathtool") {
+    if !Browser::is_there(name)
+        || !skip::unless_installed(name, "zbarimg")
+        || !skip::unless_installed(name, "oathtool")
+    {
         return;
     }
     let server = Server::start().await;
@@ -138,7 +144,7 @@ async fn somebody_locks_themselves_out_and_support_in_another_browser_says_why_a
         merchant.find("main .problem").await;
     }
     log_in(&merchant, "marie@boulangerie.example", PASSWORD).await;
-    merchant.reads("locked").await;
+    merchant.reads("Locked for a while").await;
 
     let support = Browser::start(&server.url, Setup::DESKTOP).await;
     log_in(&support, "sofie@supplier.example", "Loquet8!staff").await;
@@ -165,8 +171,13 @@ async fn somebody_locks_themselves_out_and_support_in_another_browser_says_why_a
     let history = server.service_get("/v1/accounts?email=marie@boulangerie.example").await.json();
     let account = history["items"][0]["account_id"].as_str().unwrap().to_owned();
     let events = server.service_get(&format!("/v1/accounts/{account}/events?limit=200")).await.json();
-    let released = events["items"].as_array().unwrap().iter().find(|event| event["type"] == "lockout-released").unwrap();
-    assert_eq!(released["actor"], json!({ "kind": "staff", "name": "Sofie Maes", "role": "support" }), "{released:#}");
+    let released =
+        events["items"].as_array().unwrap().iter().find(|event| event["type"] == "lockout-released").unwrap();
+    assert_eq!(
+        released["actor"],
+        json!({ "kind": "staff", "name": "Sofie Maes", "role": "support" }),
+        "{released:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,13 +230,15 @@ async fn a_group_changes_the_menu_of_its_member_at_once_also_without_a_script() 
 #[tokio::test]
 async fn a_form_of_another_site_is_refused() {
     let server = Server::start().await;
-    for headers in [vec![("sec-fetch-site", "cross-site")], vec![("origin", "https://evil.example")], vec![]] {
+    for headers in [vec![("sec-fetch-site", "cross-site")], vec![("origin", "https://evil.example")], vec![]]
+    {
         let mut request = server.client.post(format!("{}/login", server.url));
         for (name, value) in headers {
             request = request.header(name, value);
         }
         let kind = "application/x-www-form-urlencoded";
-        let answer = request.header("content-type", kind).body("email=a@b.example&password=x").send().await.unwrap();
+        let answer =
+            request.header("content-type", kind).body("email=a@b.example&password=x").send().await.unwrap();
         assert_eq!(answer.status(), 403);
         assert!(answer.headers().get("set-cookie").is_none());
     }

@@ -25,7 +25,12 @@ pub(crate) static SCRIPT: Asset =
 pub(crate) static ICON: Asset = Asset::of("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg"));
 
 impl Asset {
-    const fn of(name: &'static str, ending: &'static str, kind: &'static str, contents: &'static str) -> Self {
+    const fn of(
+        name: &'static str,
+        ending: &'static str,
+        kind: &'static str,
+        contents: &'static str,
+    ) -> Self {
         Self { name, ending, kind, contents, path: OnceLock::new() }
     }
 

@@ -166,7 +166,12 @@ fn faults_of(id: &str, faults: &[&str]) -> Markup {
 }
 
 /// A choice of several. `chosen` says which are chosen.
-pub(crate) fn ticks(legend: &str, name: &str, options: &[(String, String)], chosen: impl Fn(&str) -> bool) -> Markup {
+pub(crate) fn ticks(
+    legend: &str,
+    name: &str,
+    options: &[(String, String)],
+    chosen: impl Fn(&str) -> bool,
+) -> Markup {
     html! {
         fieldset {
             legend { (legend) }

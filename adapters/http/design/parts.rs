@@ -35,7 +35,13 @@ pub(crate) fn badge(kind: &'static str, text: &str) -> Markup {
 }
 
 /// A button that does one thing at once.
-pub(crate) fn act(look: &Look, path: &str, word: &str, class: &'static str, hidden: &[(&str, &str)]) -> Markup {
+pub(crate) fn act(
+    look: &Look,
+    path: &str,
+    word: &str,
+    class: &'static str,
+    hidden: &[(&str, &str)],
+) -> Markup {
     html! {
         form.inline method="post" action=(look.to(path)) {
             @for (name, value) in hidden { input type="hidden" name=(name) value=(value); }

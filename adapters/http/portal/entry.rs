@@ -163,7 +163,8 @@ fn forgotten_page(visit: &Visit, status: StatusCode, form: &Form) -> Response {
 }
 
 async fn forgotten(visit: Visit, posted: Posted) -> Response {
-    let asked = visit.do_it(Method::POST, "/v1/password-resets", json!({ "email": posted.get("email") })).await;
+    let asked =
+        visit.do_it(Method::POST, "/v1/password-resets", json!({ "email": posted.get("email") })).await;
     let look = &visit.look;
     match asked {
         Ok(_) => {

@@ -42,7 +42,12 @@ async fn list(member: Member) -> Result<Response, Refused> {
     list_page(&member, StatusCode::OK, &Form::default(), &[]).await
 }
 
-async fn list_page(member: &Member, status: StatusCode, form: &Form, chosen: &[&str]) -> Result<Response, Refused> {
+async fn list_page(
+    member: &Member,
+    status: StatusCode,
+    form: &Form,
+    chosen: &[&str],
+) -> Result<Response, Refused> {
     let look = member.look();
     let groups = member.visit.list(&member.company("/groups")).await?;
     let main = html! {
@@ -100,18 +105,31 @@ async fn show(member: Member, Path(group): Path<Uuid>) -> Result<Response, Refus
     group_page(&member, StatusCode::OK, &shown, &form).await
 }
 
-async fn group_page(member: &Member, status: StatusCode, group: &Value, form: &Form) -> Result<Response, Refused> {
+async fn group_page(
+    member: &Member,
+    status: StatusCode,
+    group: &Value,
+    form: &Form,
+) -> Result<Response, Refused> {
     let look = member.look();
     let id = text(group, "group_id");
     let members = member.visit.list(&member.company(&format!("/groups/{id}/members"))).await?;
-    let accounts = member.visit.list(&format!("/v1/accounts?company={}", member.person.profile.company)).await?;
+    let accounts =
+        member.visit.list(&format!("/v1/accounts?company={}", member.person.profile.company)).await?;
     let sites = member.visit.list("/v1/sites").await?;
-    let has: Vec<&str> =
-        group.get("permissions").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let has: Vec<&str> = group
+        .get("permissions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let account_of = |id: &str| accounts.iter().find(|account| text(account, "account_id") == id);
     let users: Vec<(String, String)> = accounts
         .iter()
-        .filter(|account| text(account, "role") == "user" && !matches!(text(account, "status"), "deleted" | "erased"))
+        .filter(|account| {
+            text(account, "role") == "user" && !matches!(text(account, "status"), "deleted" | "erased")
+        })
         .map(|account| (text(account, "account_id").to_owned(), name_of(account)))
         .collect();
     let places: Vec<(String, String)> =
@@ -174,8 +192,11 @@ pub(super) fn places_in_words(look: &Look, places: Option<&Value>, sites: &[Valu
         return look.t("everywhere");
     };
     let ids: Vec<&str> = chosen.iter().filter_map(Value::as_str).collect();
-    let names: Vec<&str> =
-        sites.iter().filter(|site| ids.contains(&text(site, "site_id"))).map(|site| text(site, "name")).collect();
+    let names: Vec<&str> = sites
+        .iter()
+        .filter(|site| ids.contains(&text(site, "site_id")))
+        .map(|site| text(site, "name"))
+        .collect();
     if names.is_empty() { look.t("site-not-yours") } else { names.join(", ") }
 }
 

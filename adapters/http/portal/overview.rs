@@ -91,7 +91,8 @@ async fn overview(member: Member) -> Result<Response, Refused> {
 
 /// Whether an administrator must admit somebody.
 fn is_waiting(account: &Value) -> bool {
-    text(account, "role") == "temporary_administrator" && matches!(text(account, "status"), "active" | "awaiting_activation")
+    text(account, "role") == "temporary_administrator"
+        && matches!(text(account, "status"), "active" | "awaiting_activation")
 }
 
 /// The name of a person, or their address if it has no name.

@@ -76,8 +76,10 @@ async fn profile(member: Member) -> Result<Response, Refused> {
 
 fn profile_page(member: &Member, status: StatusCode, email: &str, form: &Form) -> Response {
     let look = member.look();
-    let languages: Vec<_> =
-        Language::ALL.iter().map(|language| (language.code().to_owned(), own_name(*language).to_owned())).collect();
+    let languages: Vec<_> = Language::ALL
+        .iter()
+        .map(|language| (language.code().to_owned(), own_name(*language).to_owned()))
+        .collect();
     let main = html! {
         section.card {
             h2 { (look.t("tab-profile")) }
@@ -115,8 +117,10 @@ async fn show_password(member: Member) -> Response {
 fn password_page(member: &Member, status: StatusCode, form: &Form) -> Response {
     let look = member.look();
     let label = look.t("new-password");
-    let new = Field { autocomplete: "new-password", ..Field::password("new_password", "/new_password", &label) };
-    let email = member.person.profile.person.known().map(|person| person.email.to_string()).unwrap_or_default();
+    let new =
+        Field { autocomplete: "new-password", ..Field::password("new_password", "/new_password", &label) };
+    let email =
+        member.person.profile.person.known().map(|person| person.email.to_string()).unwrap_or_default();
     let main = html! {
         section.card {
             h2 { (look.t("tab-password")) }
@@ -181,7 +185,9 @@ pub(super) fn browser(look: &Look, agent: &str) -> String {
         Software { browser: Some(browser), system: Some(system) } => {
             look.say("browser-on", &[("browser", &browser), ("system", &system)])
         }
-        Software { browser: Some(name), system: None } | Software { browser: None, system: Some(name) } => name,
+        Software { browser: Some(name), system: None } | Software { browser: None, system: Some(name) } => {
+            name
+        }
         Software { browser: None, system: None } => look.t("unknown-browser"),
     }
 }

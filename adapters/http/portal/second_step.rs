@@ -36,8 +36,15 @@ async fn state_page(member: &Member, status: StatusCode, form: &Form) -> Result<
     let state = member.visit.get(&member.own("/second-step")).await?;
     let is_on = state.get("on") == Some(&Value::Bool(true));
     let left = state.get("recovery_codes_left").and_then(Value::as_u64).unwrap_or_default();
-    let password = || form.field(Field::password("current_password", "/current_password", &look.t("current-password")));
-    let code = || form.field(Field { autocomplete: "one-time-code", hint: &look.t("code-hint"), ..Field::text("code", "/code", &look.t("code")) });
+    let password =
+        || form.field(Field::password("current_password", "/current_password", &look.t("current-password")));
+    let code = || {
+        form.field(Field {
+            autocomplete: "one-time-code",
+            hint: &look.t("code-hint"),
+            ..Field::text("code", "/code", &look.t("code"))
+        })
+    };
     let main = html! {
         section.card {
             h2 { (look.t("tab-second-step")) " " @if is_on { (badge("good", &look.t("on"))) } @else { (badge("plain", &look.t("off"))) } }
@@ -104,7 +111,11 @@ fn scan_page(member: &Member, status: StatusCode, enrolment: &Value, form: &Form
 
 async fn confirm(member: Member, posted: Posted) -> Response {
     let code: String = posted.get("code").chars().filter(|c| !c.is_whitespace()).collect();
-    match member.visit.do_it(Method::POST, &member.own("/second-step/confirmation"), json!({ "code": code })).await {
+    match member
+        .visit
+        .do_it(Method::POST, &member.own("/second-step/confirmation"), json!({ "code": code }))
+        .await
+    {
         Ok(answer) => codes_page(&member, &answer.json()),
         Err(told) => {
             let enrolment = json!({ "secret": posted.get("secret"), "qr_svg": posted.raw("qr_svg") });
@@ -116,8 +127,13 @@ async fn confirm(member: Member, posted: Posted) -> Response {
 /// The recovery codes. They are shown once.
 fn codes_page(member: &Member, answer: &Value) -> Response {
     let look = member.look();
-    let codes: Vec<&str> =
-        answer.get("recovery_codes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let codes: Vec<&str> = answer
+        .get("recovery_codes")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let main = html! {
         section.card.codes {
             h2 { (look.say("codes-heading", &[("brand", &look.brand)])) }

@@ -34,7 +34,8 @@ pub(super) fn routes() -> Router<Arc<Portal>> {
 
 async fn list(member: Member) -> Result<Response, Refused> {
     let look = member.look();
-    let (sites, terminals) = (member.visit.list("/v1/sites").await?, member.visit.list("/v1/terminals").await?);
+    let (sites, terminals) =
+        (member.visit.list("/v1/sites").await?, member.visit.list("/v1/terminals").await?);
     let main = html! {
         h1 { (look.t("menu-sites")) }
         section.card {
@@ -51,7 +52,12 @@ async fn show(member: Member, Path(site): Path<Uuid>) -> Result<Response, Refuse
     site_page(&member, StatusCode::OK, &shown, &form).await
 }
 
-async fn site_page(member: &Member, status: StatusCode, site: &Value, form: &Form) -> Result<Response, Refused> {
+async fn site_page(
+    member: &Member,
+    status: StatusCode,
+    site: &Value,
+    form: &Form,
+) -> Result<Response, Refused> {
     let look = member.look();
     let id = text(site, "site_id");
     let terminals = member.visit.list(&format!("/v1/terminals?site={id}")).await?;
@@ -126,7 +132,8 @@ async fn receipt_page(
     let shown = member.visit.get(&format!("/v1/sites/{site}")).await?;
     let has_logo = layout.get("logo").is_some_and(|logo| !logo.is_null());
     let terminals = layout.get("terminals").and_then(Value::as_array).cloned().unwrap_or_default();
-    let beyond: Vec<_> = terminals.iter().filter(|terminal| terminal.get("reached") == Some(&Value::Bool(false))).collect();
+    let beyond: Vec<_> =
+        terminals.iter().filter(|terminal| terminal.get("reached") == Some(&Value::Bool(false))).collect();
     let main = html! {
         p.crumbs {
             a href=(look.to("sites")) { (look.t("menu-sites")) } " › "
@@ -169,9 +176,8 @@ struct Layout {
 async fn layout_of(headers: &HeaderMap, mut form: Multipart) -> Result<Layout, Response> {
     let told = |problem: crate::responses::problem::Problem| problem.into_response();
     only_from_here(headers).map_err(told)?;
-    let malformed = |_| {
-        told(crate::responses::problem::Problem::new(StatusCode::BAD_REQUEST, "malformed-request"))
-    };
+    let malformed =
+        |_| told(crate::responses::problem::Problem::new(StatusCode::BAD_REQUEST, "malformed-request"));
     let (mut fields, mut logo) = (Vec::new(), None);
     while let Some(field) = form.next_field().await.map_err(malformed)? {
         let name = field.name().unwrap_or_default().to_owned();
@@ -233,8 +239,14 @@ async fn try_out(
     picture(&member, Method::POST, site, Some(sent.body())).await
 }
 
-async fn picture(member: &Member, method: Method, site: Uuid, body: Option<Value>) -> Result<Response, Refused> {
-    let answer = member.visit.ask(method, &format!("/v1/sites/{site}/receipt-layout/preview.svg"), body).await;
+async fn picture(
+    member: &Member,
+    method: Method,
+    site: Uuid,
+    body: Option<Value>,
+) -> Result<Response, Refused> {
+    let answer =
+        member.visit.ask(method, &format!("/v1/sites/{site}/receipt-layout/preview.svg"), body).await;
     match answer.status.is_success() {
         true => Ok(([(header::CONTENT_TYPE, "image/svg+xml")], answer.body).into_response()),
         false => Err(member.visit.refused(&answer)),

@@ -269,7 +269,8 @@ fn details_of(look: &Look, details: &serde_json::Map<String, Value>) -> Markup {
 fn remedy_of(staff: &Staff, account: &str, reason: &Value) -> Markup {
     let look = staff.look();
     let action = reason.pointer("/remedy/action").and_then(Value::as_str).unwrap_or_default();
-    let is_button = ["resend_activation", "release", "reset_second_step", "send_reset", "convert"].contains(&action);
+    let is_button =
+        ["resend_activation", "release", "reset_second_step", "send_reset", "convert"].contains(&action);
     html! {
         p { strong { (look.t("what-helps")) } " " (look.t_of("remedy", action)) }
         @if is_button && staff.acts() && !account.is_empty() {

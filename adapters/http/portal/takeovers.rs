@@ -50,7 +50,8 @@ async fn list(member: Member) -> Result<Response, Refused> {
 }
 
 async fn confirm(member: Member, Path(takeover): Path<Uuid>, _: Posted) -> Result<Response, Refused> {
-    let answer = member.visit.ask(Method::POST, &format!("/v1/takeovers/{takeover}/confirmation"), None).await;
+    let answer =
+        member.visit.ask(Method::POST, &format!("/v1/takeovers/{takeover}/confirmation"), None).await;
     match answer.status.is_success() {
         true => Ok(member.visit.go("takeovers?done=takeover-agreed")),
         false => Err(member.visit.refused(&answer)),

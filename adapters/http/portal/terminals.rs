@@ -158,7 +158,12 @@ async fn show(member: Member, Path(terminal): Path<Uuid>) -> Result<Response, Re
     terminal_page(&member, StatusCode::OK, terminal, &Form::default()).await
 }
 
-async fn terminal_page(member: &Member, status: StatusCode, id: Uuid, form: &Form) -> Result<Response, Refused> {
+async fn terminal_page(
+    member: &Member,
+    status: StatusCode,
+    id: Uuid,
+    form: &Form,
+) -> Result<Response, Refused> {
     let look = member.look();
     let terminal = member.visit.get(&format!("/v1/terminals/{id}")).await?;
     let site = member.visit.get(&format!("/v1/sites/{}", text(&terminal, "site_id"))).await?;
@@ -168,8 +173,10 @@ async fn terminal_page(member: &Member, status: StatusCode, id: Uuid, form: &For
         let id = text(step, "site_id");
         sites.iter().find(|site| text(site, "site_id") == id).map(|site| text(site, "name").to_owned())
     };
-    let causes: Vec<_> =
-        ["returned", "replaced", "sold_on"].iter().map(|cause| ((*cause).to_owned(), look.t_of("release", cause))).collect();
+    let causes: Vec<_> = ["returned", "replaced", "sold_on"]
+        .iter()
+        .map(|cause| ((*cause).to_owned(), look.t_of("release", cause)))
+        .collect();
     let main = html! {
         p.crumbs { a href=(look.to("terminals")) { (look.t("menu-terminals")) } }
         h1 { (text(&terminal, "model")) }

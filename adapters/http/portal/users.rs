@@ -32,16 +32,24 @@ pub(super) fn routes() -> Router<Arc<Portal>> {
 }
 
 async fn list(member: Member) -> Result<Response, Refused> {
-    list_page(&member, StatusCode::OK, &Form::of([("language", member.look().language.code()), ("role", "user")])).await
+    list_page(
+        &member,
+        StatusCode::OK,
+        &Form::of([("language", member.look().language.code()), ("role", "user")]),
+    )
+    .await
 }
 
 async fn list_page(member: &Member, status: StatusCode, form: &Form) -> Result<Response, Refused> {
     let look = member.look();
     let path = format!("/v1/accounts?company={}", member.person.profile.company);
     let accounts = member.visit.list(&path).await?;
-    let accounts: Vec<_> = accounts.iter().filter(|account| !matches!(text(account, "status"), "deleted" | "erased")).collect();
-    let languages: Vec<_> =
-        Language::ALL.iter().map(|language| (language.code().to_owned(), own_name(*language).to_owned())).collect();
+    let accounts: Vec<_> =
+        accounts.iter().filter(|account| !matches!(text(account, "status"), "deleted" | "erased")).collect();
+    let languages: Vec<_> = Language::ALL
+        .iter()
+        .map(|language| (language.code().to_owned(), own_name(*language).to_owned()))
+        .collect();
     let mut roles = vec![("user".to_owned(), look.t("role-user-means"))];
     if member.is_administrator() {
         roles.push(("administrator".to_owned(), look.t("role-administrator-means")));
@@ -170,20 +178,34 @@ fn actions(member: &Member, id: Uuid, account: &Value) -> Markup {
     }
 }
 
-async fn done(member: Member, account: Uuid, method: Method, path: String, body: Option<Value>, word: &str) -> Result<Response, Refused> {
+async fn done(
+    member: Member,
+    account: Uuid,
+    method: Method,
+    path: String,
+    body: Option<Value>,
+    word: &str,
+) -> Result<Response, Refused> {
     let answer = member.visit.ask(method, &path, body).await;
     match answer.status.is_success() {
         true => Ok(member.visit.go(word)),
         false => {
             let told = super::visit::told_of(&answer);
-            user_page(&member, status_of(told.status), account, &Form::again(std::collections::BTreeMap::default(), told)).await
+            user_page(
+                &member,
+                status_of(told.status),
+                account,
+                &Form::again(std::collections::BTreeMap::default(), told),
+            )
+            .await
         }
     }
 }
 
 async fn admit(member: Member, Path(account): Path<Uuid>, posted: Posted) -> Result<Response, Refused> {
     let (path, body) = (format!("/v1/accounts/{account}/conversion"), json!({ "to": posted.get("to") }));
-    done(member, account, Method::POST, path, Some(body), &format!("users/{account}?done=user-admitted")).await
+    done(member, account, Method::POST, path, Some(body), &format!("users/{account}?done=user-admitted"))
+        .await
 }
 
 async fn change_role(member: Member, Path(account): Path<Uuid>, posted: Posted) -> Result<Response, Refused> {

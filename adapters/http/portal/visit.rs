@@ -128,7 +128,9 @@ fn done_of(query: &str) -> Option<String> {
 
 fn name_of(person: &Authenticated) -> String {
     let known = person.profile.person.known();
-    known.map(|person| format!("{} {}", person.given_name.as_str(), person.family_name.as_str())).unwrap_or_default()
+    known
+        .map(|person| format!("{} {}", person.given_name.as_str(), person.family_name.as_str()))
+        .unwrap_or_default()
 }
 
 fn session_cookie(portal: &Portal) -> &'static str {
@@ -308,7 +310,11 @@ impl Visit {
             .http_only(true)
             .secure(name == SESSION)
             .same_site(SameSite::Lax)
-            .max_age(std::time::Duration::from_secs(u64::try_from(seconds).unwrap_or_default()).try_into().unwrap_or_default());
+            .max_age(
+                std::time::Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+                    .try_into()
+                    .unwrap_or_default(),
+            );
         add_cookie(&mut response, &cookie.build());
         response
     }
@@ -330,7 +336,8 @@ pub(crate) fn told_of(answer: &Answer) -> Told {
     let body = answer.json();
     let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let errors = body.get("errors").and_then(Value::as_array).into_iter().flatten();
-    let of = |error: &Value, name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let of =
+        |error: &Value, name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     Told {
         status: answer.status.as_u16(),
         title: text("title"),
@@ -416,9 +423,10 @@ impl<S: Send + Sync> FromRequest<S> for Posted {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         only_from_here(request.headers())?;
-        let is_form = request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
-            kind.as_bytes().starts_with(b"application/x-www-form-urlencoded")
-        });
+        let is_form = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
         if !is_form {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-a-form"));
         }
@@ -434,9 +442,9 @@ pub(crate) fn only_from_here(headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let is_own = match text("sec-fetch-site") {
         Some(site) => site == "same-origin",
-        None => text("origin").and_then(|origin| origin.split_once("://")).is_some_and(|(_, host)| {
-            text("host").is_some_and(|named| named.eq_ignore_ascii_case(host))
-        }),
+        None => text("origin")
+            .and_then(|origin| origin.split_once("://"))
+            .is_some_and(|(_, host)| text("host").is_some_and(|named| named.eq_ignore_ascii_case(host))),
     };
     if is_own { Ok(()) } else { Err(Problem::new(StatusCode::FORBIDDEN, "cross-site")) }
 }

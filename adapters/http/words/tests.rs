@@ -16,7 +16,8 @@ fn sources() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = ["portal", "design", "responses", "routes"].map(|folder| root.join(folder));
     let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
-    let paths = files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "rs"));
+    let paths =
+        files.map(|file| file.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "rs"));
     paths.map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
 
@@ -46,7 +47,8 @@ fn every_sentence_of_the_portal_exists_in_every_language_and_is_used() {
     for name in &used {
         assert!(known.contains(name), "{name} is used, and there are no words for it");
     }
-    let done: BTreeSet<String> = between(&sources, "done=", "\"").iter().map(|name| format!("done-{name}")).collect();
+    let done: BTreeSet<String> =
+        between(&sources, "done=", "\"").iter().map(|name| format!("done-{name}")).collect();
     for name in done.iter().filter(|name| !name.contains('{')) {
         assert!(known.contains(name.as_str()), "{name} is used, and there are no words for it");
     }
@@ -68,10 +70,28 @@ fn every_sentence_of_the_portal_exists_in_every_language_and_is_used() {
 fn every_help_article_is_whole_in_every_language() {
     let words = catalogue().unwrap();
     let pages = [
-        "login", "forgot", "activation", "contact", "profile", "password", "second-step", "devices", "sites",
-        "terminals", "users", "groups", "company", "takeovers",
+        "login",
+        "forgot",
+        "activation",
+        "contact",
+        "profile",
+        "password",
+        "second-step",
+        "devices",
+        "sites",
+        "terminals",
+        "users",
+        "groups",
+        "company",
+        "takeovers",
     ];
-    let places = [("brand", "B"), ("attempts", "7"), ("minutes", "15"), ("activation_days", "90"), ("reset_minutes", "60")];
+    let places = [
+        ("brand", "B"),
+        ("attempts", "7"),
+        ("minutes", "15"),
+        ("activation_days", "90"),
+        ("reset_minutes", "60"),
+    ];
     for language in Language::ALL {
         for article in crate::portal::ARTICLES {
             for part in ["title", "lead", "body"] {
@@ -80,7 +100,9 @@ fn every_help_article_is_whole_in_every_language() {
                 assert!(text != name && text.len() > 10, "{language:?} {name}: {text}");
                 assert!(!text.contains('{'), "{name}: {text}");
                 for page in between(&text, "](", ")") {
-                    let is_article = page.strip_prefix("help/").is_some_and(|slug| crate::portal::ARTICLES.contains(&slug));
+                    let is_article = page
+                        .strip_prefix("help/")
+                        .is_some_and(|slug| crate::portal::ARTICLES.contains(&slug));
                     assert!(is_article || pages.contains(&page), "{name} leads to {page}");
                 }
             }
