@@ -1,4 +1,4 @@
-//! A real browser: Chromium, driven by ChromeDriver (Debian's packages `chromium` and `chromium-driver`).
+//! A real browser: Chromium, driven by `ChromeDriver` (Debian's packages `chromium` and `chromium-driver`).
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -38,7 +38,7 @@ pub struct Browser {
     profile: TempDir,
 }
 
-/// Reads a log of the browser, as ChromeDriver offers it.
+/// Reads a log of the browser, as `ChromeDriver` offers it.
 #[derive(Debug)]
 struct ReadLog(&'static str);
 

@@ -69,9 +69,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let metrics = Arc::new(Metrics::new(VERSION, &settings.node));
     let system = open(directory, &settings, &metrics).await?;
     let status = Status::default();
-    let proof =
-        Proof::open(directory, &settings, system.store.clone(), clock.clone(), status.clone(), &mailer)
-            .await?;
+    let proof = Proof::open(directory, &settings, &system.store, &clock, &status, &mailer).await?;
     let clock = clock::noted_by(system.app.clone(), clock);
     let started = Instant::now();
     let refusal_step = loquet_http::refusal_step(system.app.time_a_hash(|| started.elapsed()).await?);

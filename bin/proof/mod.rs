@@ -172,9 +172,9 @@ impl Proof {
     pub(crate) async fn open(
         directory: &DataDirectory,
         settings: &Settings,
-        store: Arc<dyn EventStore>,
-        clock: Clock,
-        status: Status,
+        store: &Arc<dyn EventStore>,
+        clock: &Clock,
+        status: &Status,
         mailer: &Arc<dyn Mailer>,
     ) -> anyhow::Result<Self> {
         let files = ProofFiles::of(directory);
@@ -196,15 +196,15 @@ impl Proof {
             compare(&files, store.as_ref(), checkpoint, *position, Position(before)).await?;
         }
         let settings = &settings.proof;
-        let couriers = Couriers::start(settings, mailer, &files, &key.verifier(), &status);
+        let couriers = Couriers::start(settings, mailer, &files, &key.verifier(), status);
         Ok(Self {
             every: settings.every,
             couriers,
             files,
             key,
-            store,
-            clock,
-            status,
+            store: store.clone(),
+            clock: clock.clone(),
+            status: status.clone(),
             tree,
             position,
             signed: (size, position),

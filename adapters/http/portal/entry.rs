@@ -12,7 +12,7 @@ use cookie::{Cookie, SameSite};
 use loquet_domain::values::language::Language;
 use maud::html;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Portal;
 use super::visit::{Answer, Posted, Visit, add_cookie, own_page, text, told_of};
@@ -117,18 +117,17 @@ fn code_page(visit: &Visit, status: StatusCode, form: &Form) -> Response {
 }
 
 /// A code of an app has six digits. Everything else is a recovery code.
-pub(super) fn code_fields(code: &str) -> Value {
+pub(super) fn code_fields(code: &str) -> Map<String, Value> {
     let digits: String = code.chars().filter(|c| !c.is_whitespace()).collect();
-    match digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        true => json!({ "code": digits }),
-        false => json!({ "recovery_code": code }),
-    }
+    let is_of_app = digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    let (name, value) = if is_of_app { ("code", digits.as_str()) } else { ("recovery_code", code) };
+    Map::from_iter([(name.to_owned(), value.into())])
 }
 
 async fn second_step(visit: Visit, posted: Posted) -> Response {
     let mut body = code_fields(posted.get("code"));
-    body["challenge"] = posted.get("challenge").into();
-    let answer = visit.ask(Method::POST, "/v1/logins/second-step", Some(body)).await;
+    body.insert("challenge".to_owned(), posted.get("challenge").into());
+    let answer = visit.ask(Method::POST, "/v1/logins/second-step", Some(body.into())).await;
     match answer.status {
         StatusCode::CREATED => welcome(&visit, &answer, own_page(posted.get("next"))),
         status => code_page(&visit, status, &posted.again(told_of(&answer))),

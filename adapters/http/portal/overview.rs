@@ -7,7 +7,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use maud::{Markup, html};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::Portal;
 use super::own::status_of;
@@ -208,33 +208,28 @@ fn address_fields(look: &Look, form: &Form, kind: &str) -> Markup {
 
 async fn change_company(member: Member, posted: Posted) -> Result<Response, Refused> {
     let company = member.visit.get(&member.company("")).await?;
-    let mut body = json!({});
+    let mut body = Map::new();
     for name in ["legal_name", "trading_name"] {
         if posted.get(name) != text(&company, name) {
-            body[name] = optional(posted.get(name));
+            body.insert(name.to_owned(), optional(posted.get(name)));
         }
     }
     for kind in ADDRESSES {
-        let given: Vec<_> = PARTS.iter().map(|part| posted.get(&format!("{kind}/{part}"))).collect();
         let now = company.get(kind).cloned().unwrap_or_default();
-        if given.iter().zip(PARTS).all(|(given, part)| *given == text(&now, part)) {
+        let given = PARTS.map(|part| (part, posted.get(&format!("{kind}/{part}"))));
+        if given.iter().all(|(part, given)| *given == text(&now, part)) {
             continue;
         }
-        if given.iter().zip(PARTS).all(|(given, part)| given.is_empty() || part == "country") {
-            body[kind] = Value::Null;
-            continue;
-        }
-        body[kind] = json!({});
-        for (part, given) in PARTS.into_iter().zip(given) {
-            if part != "box" || !given.is_empty() {
-                body[kind][part] = given.into();
-            }
-        }
+        let is_empty = given.iter().all(|(part, given)| given.is_empty() || *part == "country");
+        let fields = given.into_iter().filter(|(part, given)| *part != "box" || !given.is_empty());
+        let fields: Map<String, Value> =
+            fields.map(|(part, given)| (part.to_owned(), given.into())).collect();
+        body.insert(kind.to_owned(), if is_empty { Value::Null } else { fields.into() });
     }
-    if body.get("registered_office").is_some() && !posted.get("site_at_office").is_empty() {
-        body["site_at_office"] = posted.get("site_at_office").into();
+    if body.contains_key("registered_office") && !posted.get("site_at_office").is_empty() {
+        body.insert("site_at_office".to_owned(), posted.get("site_at_office").into());
     }
-    match member.visit.do_it(Method::PATCH, &member.company(""), body).await {
+    match member.visit.do_it(Method::PATCH, &member.company(""), body.into()).await {
         Ok(_) => Ok(member.visit.go("company?done=saved")),
         Err(told) => Ok(company_page(&member, status_of(told.status), &company, &posted.again(told))),
     }

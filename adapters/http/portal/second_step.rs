@@ -156,8 +156,8 @@ fn done(member: &Member) -> Markup {
 
 fn with_code(posted: &Posted) -> Value {
     let mut body = code_fields(posted.get("code"));
-    body["current_password"] = posted.raw("current_password").into();
-    body
+    body.insert("current_password".to_owned(), posted.raw("current_password").into());
+    body.into()
 }
 
 async fn new_codes(member: Member, posted: Posted) -> Result<Response, Refused> {

@@ -198,10 +198,10 @@ impl Layout {
             "header": text("header"), "middle": text("middle"), "footer": text("footer"),
             "trading_name": optional(self.posted.get("trading_name")),
         });
-        if let Some(logo) = &self.logo {
-            body["logo"] = STANDARD.encode(logo).into();
-        } else if !self.posted.get("without_logo").is_empty() {
-            body["logo"] = "".into();
+        let is_without = !self.posted.get("without_logo").is_empty();
+        let logo = self.logo.as_ref().map(|logo| STANDARD.encode(logo)).or(is_without.then(String::new));
+        if let (Some(logo), Some(fields)) = (logo, body.as_object_mut()) {
+            fields.insert("logo".to_owned(), logo.into());
         }
         body
     }
