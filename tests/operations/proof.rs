@@ -364,7 +364,7 @@ async fn a_proof_that_an_event_is_in_the_log_is_checked_without_the_log() {
     assert!(!is_well && said.contains("there is no checkpoint of 1 events"), "{said}");
 }
 
-/// The three formats of each table have the same rows, as DuckDB reads them.
+/// The three formats of each table have the same rows, as `DuckDB` reads them.
 fn read_by_duckdb(extract: &Path) {
     let test = "an_extract_of_the_history_is_signed_and_is_itself_an_event";
     let Some(python) = skip::unless_tool(test, "venv/bin/python3") else { return };

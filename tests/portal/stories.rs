@@ -153,7 +153,10 @@ async fn somebody_locks_themselves_out_and_support_in_another_browser_says_why_a
     support.reads("it is required of our staff").await;
     enrol(&support, "Loquet8!staff").await;
     support.open("/support").await;
-    support.fill("q", "boulang").await;
+    support.open("/support?q=boulang").await;
+    support.reads("Boulangerie 1 SRL").await;
+    // The results follow what is typed.
+    support.fill("q", "dupont").await;
     support.reads("Marie Dupont").await;
     support.open("/support/diagnosis?email=marie@boulangerie.example").await;
     support.reads("is locked").await;
