@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use loquet_domain::app::App;
 use loquet_domain::ports::{BoxFuture, EventStore, Position};
-use loquet_projections::ports::{Clock, ReadStore, StoreFailed};
+use loquet_projections::ports::{ReadStore, StoreFailed};
 use loquet_projections::runner::Status;
 
 /// The use cases, the log and the read models of an earlier position. Commands fail there.
@@ -45,20 +45,18 @@ pub struct History {
     pub(crate) open: OpenPasts,
     /// The position of the past that is shown. `None` for the present.
     pub(crate) as_of: Option<Position>,
-    /// The present time, in a past. A token is valid or not by this clock.
-    pub(crate) present: Option<Clock>,
 }
 
 impl History {
     /// The present. Pasts are opened by this.
     #[must_use]
     pub fn present(pasts: Arc<dyn Pasts>) -> Self {
-        Self { pasts: Some(pasts), open: OpenPasts::default(), as_of: None, present: None }
+        Self { pasts: Some(pasts), open: OpenPasts::default(), as_of: None }
     }
 
     /// A past. It opens no other.
-    pub(crate) fn past(position: Position, present: Clock) -> Self {
-        Self { pasts: None, open: OpenPasts::default(), as_of: Some(position), present: Some(present) }
+    pub(crate) fn past(position: Position) -> Self {
+        Self { pasts: None, open: OpenPasts::default(), as_of: Some(position) }
     }
 }
 

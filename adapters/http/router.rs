@@ -159,7 +159,7 @@ pub fn router(api: Arc<Api>) -> Router {
     });
     // The pages ask the same routes as programs do, within this process.
     let inner = described.clone().with_state(api.clone());
-    let portal = portal::routes(api.clone(), inner);
+    let portal = portal::routes(api.clone(), inner, queries);
     let mut router = described
         .merge(pages::routes().layer(limited))
         .merge(problems::routes())

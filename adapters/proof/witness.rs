@@ -98,9 +98,10 @@ impl Witness {
         if !key.is_witness() {
             return Err(NoWitness::NotOfAWitness(key.name().to_owned()));
         }
-        let parsed = Url::parse(&format!("{}/add-checkpoint", url.trim().trim_end_matches('/')));
-        let url = parsed.ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let url = url.ok_or_else(|| NoWitness::Url(text.to_owned()))?;
+        let prefix = url.trim().trim_end_matches('/');
+        let is_whole = Url::parse(prefix).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        let parsed = Url::parse(&format!("{prefix}/add-checkpoint"));
+        let url = parsed.ok().filter(|_| is_whole).ok_or_else(|| NoWitness::Url(text.to_owned()))?;
         Ok(Self { key, url, client: Client::new() })
     }
 

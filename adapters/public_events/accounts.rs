@@ -23,12 +23,6 @@ pub enum Role {
     TemporaryAdministrator,
     /// Has the permissions that its groups grant.
     User,
-    /// Belongs to the supplier's support. Its company has the nil id.
-    Support,
-    /// Belongs to the supplier's support, and also deletes accounts. Its company has the nil id.
-    Supervisor,
-    /// Reads history for the supplier. Its company has the nil id.
-    Auditor,
 }
 
 /// The language of an account's mails and pages.
@@ -187,15 +181,14 @@ public_events! { Accounts:
     },
 }
 
-impl From<account::Role> for Role {
-    fn from(role: account::Role) -> Self {
+impl Role {
+    /// The role in a company. `None` for the supplier's own staff, whose accounts are no customers' business.
+    fn of(role: account::Role) -> Option<Self> {
         match role {
-            account::Role::Administrator => Self::Administrator,
-            account::Role::TemporaryAdministrator => Self::TemporaryAdministrator,
-            account::Role::User => Self::User,
-            account::Role::Support => Self::Support,
-            account::Role::Supervisor => Self::Supervisor,
-            account::Role::Auditor => Self::Auditor,
+            account::Role::Administrator => Some(Self::Administrator),
+            account::Role::TemporaryAdministrator => Some(Self::TemporaryAdministrator),
+            account::Role::User => Some(Self::User),
+            account::Role::Support | account::Role::Supervisor | account::Role::Auditor => None,
         }
     }
 }
@@ -229,7 +222,7 @@ pub(crate) fn public(account_id: Uuid, event: &Event, personal: &PersonalFields)
             PublicEvent::of(&AccountCreated {
                 account_id,
                 company_id: company.0,
-                role: (*role).into(),
+                role: Role::of(*role)?,
                 language: (*language).into(),
                 email: of("email", |person| person.email.as_str()),
                 given_name: of("given_name", |person| person.given_name.as_str()),
@@ -238,7 +231,7 @@ pub(crate) fn public(account_id: Uuid, event: &Event, personal: &PersonalFields)
         }
         E::AccountActivated { .. } => PublicEvent::of(&AccountActivated { account_id }),
         E::AccountConverted { to } | E::RoleChanged { to } => {
-            let role = account::Role::from(*to).into();
+            let role = Role::of((*to).into())?;
             PublicEvent::of(&RoleChanged { account_id, role })
         }
         E::ProfileChanged { language, person } => {
@@ -254,7 +247,7 @@ pub(crate) fn public(account_id: Uuid, event: &Event, personal: &PersonalFields)
             account_id,
             takeover_id: takeover.0,
             company_id: company.0,
-            role: (*role).into(),
+            role: Role::of(*role)?,
         }),
         E::LoginSucceeded { .. } => PublicEvent::of(&LoginSucceeded { account_id }),
         E::LoginFailed { failures } => {

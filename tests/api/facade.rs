@@ -577,7 +577,7 @@ async fn limits_refuse_with_a_time_to_wait_that_is_true_and_tell_nothing_of_acco
 
     let server =
         Server::start_with(&["--limits-requests-per-second", "2", "--limits-requests-burst", "30"]).await;
-    let answers = join_all((0..200).map(|_| server.send(Method::GET, "/", None, None))).await;
+    let answers = join_all((0..200).map(|_| server.send(Method::GET, "/contact", None, None))).await;
     let limited = answers.iter().filter(|answer| answer.status == 429).count();
     assert!((100..200).contains(&limited), "{limited} of 200");
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 const PASSWORD: &str = "Boulange7!";
 /// Operations that programs alone carry out: no role of the supplier's staff has their scope.
-const FOR_PROGRAMS: [&str; 1] = ["place_order"];
+const FOR_PROGRAMS: [&str; 2] = ["invite_staff", "place_order"];
 /// Operations that show what would be printed, and change nothing.
 const CHANGE_NOTHING: [&str; 2] = ["try_receipt_picture", "try_receipt_text"];
 

@@ -138,6 +138,7 @@ async fn somebody_locks_themselves_out_and_support_in_another_browser_says_why_a
     let chosen = json!({ "token": token, "password": "Loquet8!staff" });
     server.post("/v1/activations", chosen).await.expect(204);
 
+    let before = server.service_get("/v1/accounts").await.position();
     let merchant = Browser::start(&server.url, Setup::PHONE).await;
     for _ in 0..7 {
         log_in(&merchant, "marie@boulangerie.example", "Wrong1!!!").await;
@@ -164,6 +165,15 @@ async fn somebody_locks_themselves_out_and_support_in_another_browser_says_why_a
     support.press("End the lockout").await;
     support.reads("The lockout is ended.").await;
     support.reads("She called from the shop").await;
+    // What the system knew before the lockout, and during it.
+    let page = support.path().await;
+    let (page, _) = page.split_once('?').unwrap();
+    support.open(&format!("{page}?as_of={before}")).await;
+    support.reads("Wrong guesses in a row: 0.").await;
+    support.open(&format!("{page}?as_of={}", before + 8)).await;
+    support.reads("Locked until").await;
+    support.open(&format!("{page}?as_of=yesterday")).await;
+    support.find("main h1").await;
     assert_eq!(support.console_errors().await, Vec::<String>::new());
 
     log_in(&merchant, "marie@boulangerie.example", PASSWORD).await;

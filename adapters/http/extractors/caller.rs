@@ -34,20 +34,31 @@ impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        // A past does not know the tokens of now.
+        if let Some(KnownCaller(service)) = parts.extensions.get() {
+            return Ok(Self::Service(service.clone()));
+        }
         let token = bearer(&parts.headers).ok_or_else(Problem::unauthenticated)?;
-        let now = (api.clock)();
-        if token.starts_with(PREFIX) {
-            // A past has the time of its own, and a token is valid or not now.
-            let now = api.history.present.as_ref().map_or(now, |present| present());
-            let service = api.service_tokens.find(token, now).await?;
-            return service.map(Self::Service).ok_or_else(Problem::unauthenticated);
-        }
-        let person = api.app.authenticate(now, token).await?.ok_or_else(Problem::unauthenticated)?;
-        let role = person.profile.role.of_staff();
-        match role.filter(|_| !is_about(parts.uri.path(), &person)) {
-            Some(role) => of_staff(api, person, role).await,
-            None => Ok(Self::Person(Box::new(person))),
-        }
+        caller_of(api, token, parts.uri.path()).await
+    }
+}
+
+/// A caller who was identified in the present, for a question about the past.
+#[derive(Clone)]
+pub(crate) struct KnownCaller(pub(crate) Arc<Service>);
+
+/// The caller whose token this is, at a path.
+pub(crate) async fn caller_of(api: &Api, token: &str, path: &str) -> Result<Caller, Problem> {
+    let now = (api.clock)();
+    if token.starts_with(PREFIX) {
+        let service = api.service_tokens.find(token, now).await?;
+        return service.map(Caller::Service).ok_or_else(Problem::unauthenticated);
+    }
+    let person = api.app.authenticate(now, token).await?.ok_or_else(Problem::unauthenticated)?;
+    let role = person.profile.role.of_staff();
+    match role.filter(|_| !is_about(path, &person)) {
+        Some(role) => of_staff(api, person, role).await,
+        None => Ok(Caller::Person(Box::new(person))),
     }
 }
 

@@ -13,10 +13,11 @@ use loquet_domain::Moment;
 use loquet_domain::app::Unavailable;
 use loquet_domain::ports::Position;
 use loquet_domain::schema::ends_a_subject;
-use loquet_http_ports::service_tokens::PREFIX;
 use loquet_projections::as_of::position_at;
 use tower::ServiceExt;
 
+use crate::caller::Caller;
+use crate::extractors::caller::{KnownCaller, caller_of};
 use crate::extractors::query::refused;
 use crate::extractors::shape::parameters;
 use crate::past::{History, LONGEST, PARAMETER, Past};
@@ -36,8 +37,10 @@ fn asked(uri: &Uri) -> Option<String> {
 }
 
 /// Answers a query about the past. Returns the request if it is about the present.
-pub(super) async fn answer(api: &Arc<Api>, routes: Routes, request: Request) -> Result<Response, Request> {
-    let is_query = matches!(*request.method(), Method::GET | Method::HEAD);
+pub(crate) async fn answer(api: &Arc<Api>, routes: Routes, request: Request) -> Result<Response, Request> {
+    // The pages ask these routes themselves.
+    let is_query =
+        matches!(*request.method(), Method::GET | Method::HEAD) && request.uri().path().starts_with("/v1/");
     if !is_query || api.history.pasts.is_none() {
         return Err(request);
     }
@@ -50,13 +53,12 @@ pub(super) async fn answer(api: &Arc<Api>, routes: Routes, request: Request) -> 
 }
 
 async fn past(api: &Arc<Api>, make: Routes, request: Request, asked: &str) -> Result<Response, Problem> {
-    // The token must be valid now. A session token is a thing of its time, so it can't ask about another.
+    // The token must be valid now. A session is a thing of its time, so the staff are known by their session of now, and the
+    // people of companies can't ask about another time.
     let token = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
-    if !token.starts_with(PREFIX) {
-        let person = api.app.authenticate((api.clock)(), token).await?;
-        return Err(person.map_or_else(Problem::unauthenticated, |_| Problem::forbidden()));
-    }
-    api.service_tokens.find(token, (api.clock)()).await?.ok_or_else(Problem::unauthenticated)?;
+    let Caller::Service(service) = caller_of(api, token, request.uri().path()).await? else {
+        return Err(Problem::forbidden());
+    };
     let wrong = || {
         refused(vec![Fault { pointer: format!("?{PARAMETER}"), rule: "as-of-invalid", places: Vec::new() }])
     };
@@ -86,7 +88,9 @@ async fn past(api: &Arc<Api>, make: Routes, request: Request, asked: &str) -> Re
         }
     };
     drop(turn);
-    let Ok(mut response) = routes.oneshot(without_parameter(&request)).await;
+    let mut request = without_parameter(&request);
+    request.extensions_mut().insert(KnownCaller(service));
+    let Ok(mut response) = routes.oneshot(request).await;
     response.headers_mut().insert("loquet-as-of", position.0.into());
     Ok(response)
 }
@@ -128,7 +132,7 @@ async fn as_of(api: &Api, position: Position) -> Result<Api, Problem> {
         rows,
         status,
         clock,
-        history: History::past(position, api.clock.clone()),
+        history: History::past(position),
         ..api.clone()
     })
 }

@@ -1,6 +1,6 @@
 //! Middleware: steps before the handlers, for all requests or for some kinds of requests.
 
-mod as_of;
+pub(crate) mod as_of;
 mod buffered_body;
 mod conditional;
 pub(crate) mod every_request;

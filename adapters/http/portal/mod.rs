@@ -24,6 +24,7 @@ use axum::Router;
 pub(crate) use help::ARTICLES;
 
 use crate::design::assets;
+use crate::middleware::as_of::Routes;
 use crate::state::Api;
 
 /// What the pages use.
@@ -31,10 +32,12 @@ pub(crate) struct Portal {
     pub(crate) api: Arc<Api>,
     /// The routes of the API.
     pub(crate) inner: Router,
+    /// Makes the routes of the API over a past.
+    pub(crate) past: Routes,
 }
 
-/// The routes of all pages. `inner` has the routes of the API.
-pub(crate) fn routes(api: Arc<Api>, inner: Router) -> Router {
+/// The routes of all pages. `inner` has the routes of the API, and `past` makes those over a past.
+pub(crate) fn routes(api: Arc<Api>, inner: Router, past: Routes) -> Router {
     Router::new()
         .merge(entry::routes())
         .merge(help::routes())
@@ -48,5 +51,5 @@ pub(crate) fn routes(api: Arc<Api>, inner: Router) -> Router {
         .merge(takeovers::routes())
         .merge(support::routes())
         .merge(assets::routes())
-        .with_state(Arc::new(Portal { api, inner }))
+        .with_state(Arc::new(Portal { api, inner, past }))
 }

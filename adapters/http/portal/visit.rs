@@ -21,6 +21,7 @@ use tower::ServiceExt;
 use super::Portal;
 use crate::design::Look;
 use crate::design::form::{Form, Told};
+use crate::middleware::as_of;
 use crate::request_parts::{ClientAddress, RequestId};
 use crate::responses::localize::{self, Reader};
 use crate::responses::problem::Problem;
@@ -226,7 +227,14 @@ impl Visit {
         if let Some(address) = self.address {
             extensions.insert(address);
         }
-        let Ok(response) = self.portal.inner.clone().oneshot(request).await;
+        let Portal { api, inner, past } = self.portal.as_ref();
+        let response = match as_of::answer(api, *past, request).await {
+            Ok(response) => response,
+            Err(request) => {
+                let Ok(response) = inner.clone().oneshot(request).await;
+                response
+            }
+        };
         let (parts, body) = response.into_parts();
         let told = parts.extensions.get::<Problem>().cloned();
         let is_told = told.is_some() || parts.status.is_success();
