@@ -1,6 +1,6 @@
 //! Every page: for everybody, in every language, and within its bounds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use loquet_tests::browser::{Browser, Setup};
 use loquet_tests::environment::variable;
@@ -160,6 +160,26 @@ async fn pictures_of_all_pages_are_written_when_asked_for() {
             for (page, path) in &pages {
                 picture(page, path).await;
             }
+            let names = OPEN.iter().map(|(page, _)| *page).chain(pages.iter().map(|(page, _)| *page));
+            let files = names.map(|page| folder.join(format!("{page}-{device}-{light}.png"))).collect();
+            contact_sheet(files, &folder.join(format!("sheet-{device}-{light}.png")));
         }
     }
+}
+
+/// All pictures on one, each of them small.
+fn contact_sheet(files: Vec<PathBuf>, sheet: &Path) {
+    const COLUMNS: u32 = 9;
+    const CELL: (u32, u32) = (240, 400);
+    let count = u32::try_from(files.len()).unwrap();
+    let mut whole = image::RgbImage::new(COLUMNS * CELL.0, count.div_ceil(COLUMNS) * CELL.1);
+    for (place, file) in (0..).zip(files) {
+        let picture = image::open(file).unwrap().to_rgb8();
+        let height = picture.height() * (CELL.0 - 8) / picture.width();
+        let small = image::imageops::resize(&picture, CELL.0 - 8, height, image::imageops::FilterType::Triangle);
+        let small = image::imageops::crop_imm(&small, 0, 0, CELL.0 - 8, height.min(CELL.1 - 8)).to_image();
+        let (x, y) = (place % COLUMNS * CELL.0, place / COLUMNS * CELL.1);
+        image::imageops::overlay(&mut whole, &small, i64::from(x) + 4, i64::from(y) + 4);
+    }
+    whole.save(sheet).unwrap();
 }
