@@ -688,7 +688,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     unset(
         "proof.witnesses",
         Kind::Text,
-        "witness.example+12345678+BA… https://witness.example/prefix",
+        "witness.example+a50367b6+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY https://witness.example/prefix",
         "Witnesses that sign checkpoints too (C2SP tlog-witness), separated by commas: the public key of each, a space, and its URL. A witness signs only a log that still begins with what it saw before. Without this setting, no witness is asked",
     ),
     setting(
