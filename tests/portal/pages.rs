@@ -176,7 +176,8 @@ fn contact_sheet(files: Vec<PathBuf>, sheet: &Path) {
     for (place, file) in (0..).zip(files) {
         let picture = image::open(file).unwrap().to_rgb8();
         let height = picture.height() * (CELL.0 - 8) / picture.width();
-        let small = image::imageops::resize(&picture, CELL.0 - 8, height, image::imageops::FilterType::Triangle);
+        let small =
+            image::imageops::resize(&picture, CELL.0 - 8, height, image::imageops::FilterType::Triangle);
         let small = image::imageops::crop_imm(&small, 0, 0, CELL.0 - 8, height.min(CELL.1 - 8)).to_image();
         let (x, y) = (place % COLUMNS * CELL.0, place / COLUMNS * CELL.1);
         image::imageops::overlay(&mut whole, &small, i64::from(x) + 4, i64::from(y) + 4);

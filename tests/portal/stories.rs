@@ -123,6 +123,7 @@ async fn somebody_locks_themselves_out_and_support_in_another_browser_says_why_a
     {
         return;
     }
+    let Some(axe) = skip::unless_tool(name, "node_modules/axe-core/axe.min.js") else { return };
     let server = Server::start().await;
     server.active(1, "marie@boulangerie.example", PASSWORD).await;
     // An operator invites a member of the staff, who activates from the mail as everybody does.
@@ -159,8 +160,14 @@ async fn somebody_locks_themselves_out_and_support_in_another_browser_says_why_a
     // The results follow what is typed.
     support.fill("q", "dupont").await;
     support.reads("Marie Dupont").await;
+    let mut wrong = support.violations(&axe).await;
+    support.open("/support/queues").await;
+    support.reads("Nothing waits here.").await;
+    wrong.extend(support.violations(&axe).await);
     support.open("/support/diagnosis?email=marie@boulangerie.example").await;
     support.reads("is locked").await;
+    wrong.extend(support.violations(&axe).await);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     support.fill("reason", "She called from the shop").await;
     support.press("End the lockout").await;
     support.reads("The lockout is ended.").await;

@@ -126,15 +126,7 @@ async fn as_of(api: &Api, position: Position) -> Result<Api, Problem> {
         None => Moment::UNIX_EPOCH,
     };
     let clock = Arc::new(move || at);
-    Ok(Api {
-        app,
-        store,
-        rows,
-        status,
-        clock,
-        history: History::past(position),
-        ..api.clone()
-    })
+    Ok(Api { app, store, rows, status, clock, history: History::past(position), ..api.clone() })
 }
 
 /// The same request without the parameter, as a new one: the router adds its own parts to it.
