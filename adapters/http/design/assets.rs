@@ -38,7 +38,7 @@ impl Asset {
     pub(crate) fn path(&self) -> String {
         let hashed = || {
             let hash = Sha256::digest(self.contents);
-            let name = digits(hash.get(..8).unwrap_or_default());
+            let name = base16ct::lower::encode_string(hash.get(..8).unwrap_or_default());
             format!("assets/{}-{name}.{}", self.name, self.ending)
         };
         self.path.get_or_init(hashed).clone()
@@ -47,10 +47,6 @@ impl Asset {
     fn answer(&self, cache: &'static str) -> Response {
         ([(header::CONTENT_TYPE, self.kind), (header::CACHE_CONTROL, cache)], self.contents).into_response()
     }
-}
-
-fn digits(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The routes of the assets. Browsers ask for `/favicon.ico` where no page names an icon, as for a JSON answer.

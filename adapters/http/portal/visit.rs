@@ -22,7 +22,7 @@ use super::Portal;
 use crate::design::Look;
 use crate::design::form::{Form, Told};
 use crate::middleware::as_of;
-use crate::request_parts::{ClientAddress, RequestId};
+use crate::request_parts::{ClientAddress, RequestId, cookie};
 use crate::responses::localize::{self, Reader};
 use crate::responses::problem::Problem;
 
@@ -136,12 +136,6 @@ fn name_of(person: &Authenticated) -> String {
 
 fn session_cookie(portal: &Portal) -> &'static str {
     if portal.api.dev_mail.is_some() { SESSION_WITHOUT_TLS } else { SESSION }
-}
-
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
-    cookies.find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
 }
 
 impl FromRequestParts<Arc<Portal>> for Member {

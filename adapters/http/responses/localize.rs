@@ -5,14 +5,13 @@ use std::sync::OnceLock;
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cookie::Cookie;
 use loquet_domain::values::language::Language;
 use loquet_domain::values::plain_text::visible;
 use loquet_projections::local_time::{Precision, TimeZone, tell};
 use loquet_projections::words::{Places, UnreadableWords, Words};
 
 use crate::design::Look;
-use crate::request_parts::RequestId;
+use crate::request_parts::{RequestId, cookie};
 use crate::responses::pages::problem_page;
 use crate::responses::problem::{FaultBody, Problem, ProblemBody, RATE_LIMIT};
 
@@ -39,7 +38,7 @@ pub(crate) fn say(language: Language, name: &str, places: Places<'_>) -> String 
 
 /// The language that a request asks for (RFC 9110, 12.5.4).
 pub(crate) fn language(headers: &HeaderMap) -> Language {
-    if let Some(chosen) = chosen_language(headers) {
+    if let Some(chosen) = cookie(headers, LANGUAGE).and_then(|code| Language::parse(&code)) {
         return chosen;
     }
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
@@ -48,13 +47,6 @@ pub(crate) fn language(headers: &HeaderMap) -> Language {
 
 /// The cookie with the language that a person chose on a page.
 pub(crate) const LANGUAGE: &str = "loquet-language";
-
-/// The language that a person chose on a page.
-fn chosen_language(headers: &HeaderMap) -> Option<Language> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
-    cookies.find(|cookie| cookie.name() == LANGUAGE).and_then(|cookie| Language::parse(cookie.value()))
-}
 
 /// Who reads an answer, and how.
 pub(crate) struct Reader {
