@@ -7,7 +7,7 @@ RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 HAS_PERL := $(shell perl -MIPC::Cmd -MFile::Compare -MFindBin -e 1 2>/dev/null && echo yes)
 FEATURES := $(if $(HAS_PERL),,--no-default-features)
 
-.PHONY: run test release screenshots install-test-tools
+.PHONY: run test counts release screenshots install-test-tools
 
 run: ## Build and start everything on the embedded store, in ./var, without configuration
 	@$(if $(HAS_PERL),,echo "There is no complete Perl here: building without Kafka.")
@@ -16,6 +16,10 @@ run: ## Build and start everything on the embedded store, in ./var, without conf
 test: install-test-tools ## Install what the tests need, and run them all
 	$(CARGO) build --locked --package loquet
 	$(CARGO) test --locked --workspace
+
+counts: install-test-tools ## Count the instructions of what is done most, and fail where a count grew by a tenth
+	GUNGRAUN_RUNNER=$(CURDIR)/target/test-tools/cargo/bin/gungraun-runner \
+		$(CARGO) bench --locked --profile counts --package loquet-instructions
 
 screenshots: install-test-tools ## Write a picture of each page of the portal into target/screenshots
 	LOQUET_SCREENSHOTS=$(CURDIR)/target/screenshots $(CARGO) test --locked --package loquet-tests --test portal pictures_of

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use loquet_benches::engine::{context, open};
+use loquet_credentials::password_hasher::Cost;
+use loquet_instructions::engine::{context, open};
 use loquet_benches::{Comparison, Outcome, print_conditions, print_head, print_row, rate_since};
 use loquet_domain::access::{Grantor, GroupName, GroupText, Where};
 use loquet_domain::account::{Account, Admission};
@@ -52,7 +53,7 @@ struct Merchant {
 fn main() -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     let runtime = Runtime::new()?;
-    let (app, store) = open(folder.path())?;
+    let (app, store) = open(folder.path(), Cost::default())?;
     let large = runtime.block_on(Merchant::new(&app, 1, &LARGE))?;
     let small = runtime.block_on(Merchant::new(&app, 2, &SMALL))?;
     println!(
@@ -78,7 +79,7 @@ fn main() -> Outcome<()> {
     // The file stays locked as long as the store exists.
     drop((app, store));
 
-    let (app, store) = open(folder.path())?;
+    let (app, store) = open(folder.path(), Cost::default())?;
     let start = Instant::now();
     runtime.block_on(large.ask(&app))?;
     println!(

@@ -33,6 +33,7 @@ use loquet_domain::values::language::Language;
 use loquet_domain::values::password::{Password, PasswordHash};
 use loquet_domain::values::person::{Person, PersonName};
 use loquet_projections::ports::{Acquired, Lease, ReactionJournal};
+use loquet_projections::reactions;
 use loquet_sqlite::event_store::SqliteStore;
 use loquet_sqlite::key_store::KeyStore;
 use loquet_sqlite::mail_journal::SqliteJournal;
@@ -58,8 +59,6 @@ const DAYS: [Day; 18] = {
     use Day::{Failed, In, Requested, Reset};
     [In, In, Failed(1), In, In, In, In, Failed(1), Failed(2), In, In, In, In, In, Requested, Reset, In, In]
 };
-/// The names under which the checkpoints of the reactions are stored.
-const REACTIONS: [&str; 3] = ["mails", "onboarding", "erasure"];
 
 #[derive(Clone, Copy)]
 enum Day {
@@ -189,13 +188,13 @@ fn write(folder: &Path, extent: Extent) -> Outcome<()> {
                 write_all(&pen, accounts.clone(), Some(day)).await?;
             }
         }
-        // The mails count as sent.
+        // What the reactions would do counts as done.
         let head = store.head().await?;
         let now = moment(0, extent.days);
         let Acquired::Given(fence) = journal.acquire("bench", now, now).await? else {
             return Err("the new journal is somebody else's".into());
         };
-        for reaction in REACTIONS {
+        for reaction in reactions::NAMES {
             journal.advance(fence, reaction, head, Vec::new(), now).await?;
         }
         Outcome::Ok(())

@@ -12,20 +12,17 @@
 pub mod append_load;
 pub mod client;
 pub mod constant;
-pub mod engine;
 pub mod history;
 pub mod http_rates;
 pub mod people;
 pub mod program;
 pub mod story;
 
-use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// Any error that stops a benchmark.
-pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+pub use loquet_instructions::{Outcome, cores};
 
 /// Several measurements of the same thing.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -155,12 +152,6 @@ where
 #[expect(clippy::disallowed_methods, reason = "the one place of the benchmarks that waits")]
 pub fn pause(how_long: Duration) {
     std::thread::sleep(how_long);
-}
-
-/// Returns how many threads run at once on this machine.
-#[must_use]
-pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 #[cfg(test)]

@@ -11,8 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use loquet_benches::engine::open;
-use loquet_benches::people::{PASSWORD, logins_a_second, open_accounts};
+use loquet_benches::people::logins_a_second;
+use loquet_instructions::engine::open;
+use loquet_instructions::people::{PASSWORD, open_accounts};
 use loquet_benches::{Comparison, Outcome, cores, print_conditions, print_head, print_row, rate_since};
 use loquet_credentials::password_hasher::Cost;
 use tokio::runtime::Runtime;
@@ -26,7 +27,7 @@ const CALLERS: usize = 64;
 fn main() -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     let runtime = Runtime::new()?;
-    let (app, store) = open(folder.path())?;
+    let (app, store) = open(folder.path(), Cost::default())?;
     let addresses = Arc::new(runtime.block_on(open_accounts(&app, ACCOUNTS))?);
     let mut bare = Bare::new(Cost::default())?;
     bare.hashes_a_second(Duration::from_millis(200))?;

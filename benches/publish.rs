@@ -16,9 +16,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use loquet_benches::engine::{context, open};
+use loquet_credentials::password_hasher::Cost;
+use loquet_instructions::engine::{context, open};
 use loquet_benches::history::{Extent, History};
-use loquet_benches::people::{logins_a_second, open_accounts};
+use loquet_benches::people::logins_a_second;
+use loquet_instructions::people::open_accounts;
 use loquet_benches::{Comparison, Outcome, Spread, argument, cores, pause, print_head, print_row};
 use loquet_crypto::event_codec::JsonCodec;
 use loquet_crypto::random_ids::RandomIdentities;
@@ -352,7 +354,7 @@ fn append(runtime: &Runtime, log: &Log) -> Outcome<Uuid> {
 /// Complete logins a second while their events are published, compared with the same without a publisher.
 fn logins(runtime: &Runtime, connection: &Connection) -> Outcome<()> {
     let folder = tempfile::tempdir()?;
-    let (app, store) = open(folder.path())?;
+    let (app, store) = open(folder.path(), Cost::default())?;
     let key = ServerKey::load(&folder.path().join("server.key"))?;
     let keys = KeyStore::open(&folder.path().join("keys.db"), &key)?;
     let log =

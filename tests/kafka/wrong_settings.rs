@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use loquet_domain::ports::Position;
 use loquet_kafka::{
     Connection, Identity, Mechanism, MissingTopics, Protection, Publishing, Sasl, Tls, set_position,
@@ -16,6 +17,8 @@ use crate::certificates::Certificates;
 
 const USER: &str = "loquet";
 const PASSWORD: &str = "right";
+/// How many connections are tried at once.
+const AT_ONCE: usize = 12;
 
 /// A broker with every kind of listener.
 struct World {
@@ -313,23 +316,18 @@ async fn a_hundred_wrong_connections_are_each_told_in_words_that_say_what_to_do(
         }
     }
     let count = wrong.len();
-    let mut lacking = Vec::new();
-    let tried = wrong.into_iter().map(|(what, connection, words)| {
-        tokio::spawn(async move { (what, words, try_it(&connection).await) })
-    });
-    for tried in tried.collect::<Vec<_>>() {
-        let (what, words, said) = tried.await.unwrap();
-        match said {
-            Ok(()) => lacking.push(format!("{what}: it works")),
+    // A hundred clients at once would make the broker too slow to say what is wrong.
+    let tried = futures_util::stream::iter(wrong).map(|(what, connection, words)| async move {
+        match try_it(&connection).await {
+            Ok(()) => Some(format!("{what}: it works")),
             Err(said) => {
-                println!("{what}: {said}");
                 let tells_a_secret = said.contains(PASSWORD) && !said.contains("right name");
-                if !said.contains(words) || tells_a_secret {
-                    lacking.push(format!("{what}: '{words}' is not in: {said}"));
-                }
+                let fits = said.contains(words) && !tells_a_secret;
+                (!fits).then(|| format!("{what}: '{words}' is not in: {said}"))
             }
         }
-    }
+    });
+    let lacking: Vec<String> = tried.buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await;
     assert!(count >= 100, "only {count}");
     assert!(lacking.is_empty(), "{} of {count}:\n{}", lacking.len(), lacking.join("\n"));
 }

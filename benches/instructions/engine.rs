@@ -29,11 +29,11 @@ use crate::{Outcome, cores};
 /// The number of cached states of each kind.
 const CACHED_STATES: usize = 10_000;
 
-/// Makes the use cases over the same adapters as the program's.
+/// Makes the use cases over the same adapters as the program's. Passwords are hashed at this cost.
 ///
 /// # Errors
 /// An error if a store can't be opened.
-pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
+pub fn open(folder: &Path, cost: Cost) -> Outcome<(Arc<App>, SqliteStore)> {
     let path = folder.join("server.key");
     let key = ServerKey::load(&path).or_else(|_| ServerKey::create(&path))?;
     let store = SqliteStore::open(&folder.join("log.db"))?;
@@ -42,7 +42,7 @@ pub fn open(folder: &Path) -> Outcome<(Arc<App>, SqliteStore)> {
         store: Arc::new(store.clone()),
         codec: Arc::new(JsonCodec::new(Arc::new(keys.clone()), "bench".to_owned())),
         keys: Arc::new(keys),
-        hasher: Arc::new(Argon2Pool::start(Cost::default(), cores(), 1024)?),
+        hasher: Arc::new(Argon2Pool::start(cost, cores(), 1024)?),
         tokens: Arc::new(HmacTokens::new(&key)),
         codes: Arc::new(TotpCodes),
         identities: Arc::new(RandomIdentities),
