@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use loquet_credentials::password_hasher::Cost;
-use loquet_instructions::engine::{context, open};
 use loquet_benches::{Comparison, Outcome, print_conditions, print_head, print_row, rate_since};
+use loquet_credentials::password_hasher::Cost;
 use loquet_domain::access::{Grantor, GroupName, GroupText, Where};
 use loquet_domain::account::{Account, Admission};
 use loquet_domain::app::{App, NewColleague};
@@ -26,6 +25,7 @@ use loquet_domain::values::password::Password;
 use loquet_domain::values::permission::Permission;
 use loquet_domain::values::person::{Person, PersonName};
 use loquet_http::read_order;
+use loquet_instructions::engine::{context, open};
 use serde_json::json;
 use tokio::runtime::Runtime;
 

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use loquet_benches::people::logins_a_second;
-use loquet_instructions::engine::open;
-use loquet_instructions::people::{PASSWORD, open_accounts};
 use loquet_benches::{Comparison, Outcome, cores, print_conditions, print_head, print_row, rate_since};
 use loquet_credentials::password_hasher::Cost;
+use loquet_instructions::engine::open;
+use loquet_instructions::people::{PASSWORD, open_accounts};
 use tokio::runtime::Runtime;
 
 const ROUNDS: u32 = 5;

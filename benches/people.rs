@@ -10,9 +10,9 @@ use loquet_domain::values::password::Password;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
+use crate::{Outcome, rate_since};
 use loquet_instructions::engine::context;
 use loquet_instructions::people::PASSWORD;
-use crate::{Outcome, rate_since};
 
 /// Logs in with one account after another until the window ends. Every login that began is counted.
 ///

@@ -185,6 +185,10 @@ pub trait EventCodec: Send + Sync {
         recorded: &'a RecordedEvent,
     ) -> BoxFuture<'a, Result<Fact<DomainEvent>, CodecError>>;
 
+    /// Makes ready to decode these events: fetches at once the keys that decoding them would fetch one by one. Leaves what it
+    /// can't fetch to [`EventCodec::decode`], which says why.
+    fn prepare<'a>(&'a self, events: &'a [&'a RecordedEvent]) -> BoxFuture<'a, ()>;
+
     /// Decodes only the unencrypted part, without a key. Encrypted parts are returned as erased. Views read events in
     /// this way, because they may hold no personal data (law 6).
     ///

@@ -5,7 +5,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::held_rows::HeldRows;
+use crate::held_rows::{ChangedRows, HeldRows};
 use crate::ports::Rows;
 use crate::table::Table;
 use crate::view::{CannotApply, EventEnvelope, Sight, View, ViewId};
@@ -50,6 +50,12 @@ pub trait Batch: Send {
     /// may have been applied.
     fn apply(&mut self, stored: &mut dyn Rows, events: &[Arc<EventEnvelope>]) -> Result<(), CannotApply>;
 
+    /// Does the part of the writing for which no store is needed. Nothing may be applied between this and the writing.
+    ///
+    /// # Errors
+    /// The same as [`Batch::write`].
+    fn make_ready(&mut self) -> Result<(), CannotApply>;
+
     /// Writes the changed rows and removes all rows from memory.
     ///
     /// # Errors
@@ -64,11 +70,12 @@ pub trait Batch: Send {
 pub(crate) struct TypedBatch<V: View> {
     view: Arc<V>,
     rows: HeldRows<V::Row>,
+    ready: Option<ChangedRows>,
 }
 
 impl<V: View> TypedBatch<V> {
     pub(crate) fn new(view: Arc<V>) -> Self {
-        Self { view, rows: HeldRows::default() }
+        Self { view, rows: HeldRows::default(), ready: None }
     }
 }
 
@@ -78,8 +85,16 @@ impl<V: View> Batch for TypedBatch<V> {
         events.iter().try_for_each(|event| self.view.apply(&mut table, event))
     }
 
+    fn make_ready(&mut self) -> Result<(), CannotApply> {
+        self.ready = Some(mem::take(&mut self.rows).changed()?);
+        Ok(())
+    }
+
     fn write(&mut self, stored: &mut dyn Rows) -> Result<(), CannotApply> {
-        mem::take(&mut self.rows).write(stored)
+        if self.ready.is_none() {
+            self.make_ready()?;
+        }
+        self.ready.take().map_or(Ok(()), |ready| ready.write(stored))
     }
 
     fn held(&self) -> usize {

@@ -1,5 +1,7 @@
 //! An event in the form that views and reactions see.
 
+use std::sync::Arc;
+
 use loquet_domain::account;
 use loquet_domain::fact::Fact;
 use loquet_domain::ports::{CodecError, EventCodec, Position, RecordedEvent, Revision, StreamId};
@@ -35,6 +37,19 @@ pub enum Sight {
     HashedNames,
 }
 
+impl Sight {
+    /// Whether it sees what is encrypted in this event.
+    fn opens(self, event: &DomainEvent) -> bool {
+        match event {
+            DomainEvent::Company(_) => self > Self::Open,
+            DomainEvent::Account(
+                account::Event::AccountCreated { .. } | account::Event::ProfileChanged { .. },
+            ) => self == Self::HashedNames,
+            _ => false,
+        }
+    }
+}
+
 impl EventEnvelope {
     /// Reads the unencrypted part of an event. No key is needed, and a view may see no more.
     ///
@@ -45,31 +60,48 @@ impl EventEnvelope {
         Ok(Self::new(recorded, fact))
     }
 
-    /// Reads as much of an event as this sight allows.
+    /// Reads as much of each event as this sight allows. Stops at the first event that can't be read, and returns why.
     ///
-    /// # Errors
-    /// The same as [`EventEnvelope::read_open`]. A name that can't be read has no hashes: the loss of one account's
-    /// key stops no view.
-    pub(crate) async fn read(
+    /// The failures are those of [`EventEnvelope::read_open`]. A name that can't be read has no hashes: the loss of one
+    /// account's key stops no view.
+    pub(crate) async fn read_page(
+        codec: &dyn EventCodec,
+        page: Vec<RecordedEvent>,
+        sight: Sight,
+    ) -> (Vec<Arc<Self>>, Option<CodecError>) {
+        let mut failure = None;
+        let read = page.into_iter().map_while(|recorded| match codec.decode_open(&recorded) {
+            Ok(fact) => Some((recorded, fact)),
+            Err(error) => {
+                failure = Some(error);
+                None
+            }
+        });
+        let read: Vec<_> = read.collect();
+        let sealed = read.iter().filter(|(_, fact)| sight.opens(&fact.event)).map(|(recorded, _)| recorded);
+        codec.prepare(&sealed.collect::<Vec<_>>()).await;
+        let mut events = Vec::with_capacity(read.len());
+        for (recorded, fact) in read {
+            events.push(Arc::new(Self::opened(codec, recorded, fact, sight).await));
+        }
+        (events, failure)
+    }
+
+    async fn opened(
         codec: &dyn EventCodec,
         recorded: RecordedEvent,
+        mut fact: Fact<DomainEvent>,
         sight: Sight,
-    ) -> Result<Self, CodecError> {
-        let mut fact = codec.decode_open(&recorded)?;
-        if matches!(fact.event, DomainEvent::Company(_)) && sight > Sight::Open {
-            fact.event = of_company(codec, &recorded).await.unwrap_or(fact.event);
+    ) -> Self {
+        let mut name_words = Vec::new();
+        if sight.opens(&fact.event) {
+            if matches!(fact.event, DomainEvent::Company(_)) {
+                fact.event = of_company(codec, &recorded).await.unwrap_or(fact.event);
+            } else {
+                name_words = hashed_names(codec, &recorded).await;
+            }
         }
-        let named = matches!(
-            fact.event,
-            DomainEvent::Account(
-                account::Event::AccountCreated { .. } | account::Event::ProfileChanged { .. }
-            )
-        );
-        let name_words = match sight {
-            Sight::HashedNames if named => hashed_names(codec, &recorded).await,
-            Sight::HashedNames | Sight::Companies | Sight::Open => Vec::new(),
-        };
-        Ok(Self { name_words, ..Self::new(recorded, fact) })
+        Self { name_words, ..Self::new(recorded, fact) }
     }
 
     pub(crate) fn new(recorded: RecordedEvent, fact: Fact<DomainEvent>) -> Self {

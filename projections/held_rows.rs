@@ -2,6 +2,7 @@
 //! written once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::ports::{IndexEntry, Rows};
 use crate::row::{CannotApply, Row, RowFailed, read};
@@ -41,29 +42,40 @@ impl<R: Row> HeldRows<R> {
         self.rows.is_empty()
     }
 
-    /// Writes the changed rows in the order of their keys, because neighbouring rows share a page.
+    /// Writes the changed rows.
     ///
     /// # Errors
     /// [`CannotApply`] if a row can't be written.
     pub fn write(self, stored: &mut dyn Rows) -> Result<(), CannotApply> {
-        let mut changed: Vec<_> = self.rows.into_iter().filter(|(_, held)| held.changed).collect();
-        changed.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        for (key, held) in changed {
+        self.changed()?.write(stored)
+    }
+
+    /// The changed rows as they are stored.
+    ///
+    /// # Errors
+    /// [`CannotApply`] if a row has no stored form.
+    pub(crate) fn changed(self) -> Result<ChangedRows, CannotApply> {
+        let mut changed = ChangedRows { erased: self.erased, ..ChangedRows::default() };
+        for (key, held) in self.rows.into_iter().filter(|(_, held)| held.changed) {
+            let key: Arc<str> = key.into();
             let old = held.stored.as_deref();
+            let new = held.row.as_ref().map(Row::index_entries);
             match (&held.row, old) {
                 (Some(row), _) => {
-                    let (old, new) = (old.unwrap_or_default(), row.index_entries());
                     let bytes = serde_json::to_vec(row).map_err(|e| RowFailed::written(&key, e))?;
-                    stored.put(&key, &bytes, &without(old, &new), &without(&new, old))?;
+                    changed.rows.push((key.clone(), Some(bytes)));
                 }
-                (None, Some(old)) => stored.delete(&key, old)?,
+                (None, Some(_)) => changed.rows.push((key.clone(), None)),
                 (None, None) => {}
             }
+            let (old, new) = (old.unwrap_or_default(), new.as_deref().unwrap_or_default());
+            changed.gone.extend(without(old, new).map(|entry| (entry.clone(), key.clone())));
+            changed.new.extend(without(new, old).map(|entry| (entry.clone(), key.clone())));
         }
-        if self.erased {
-            stored.note_erasure()?;
-        }
-        Ok(())
+        changed.rows.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        changed.gone.sort_unstable();
+        changed.new.sort_unstable();
+        Ok(changed)
     }
 
     pub(crate) fn note_erasure(&mut self) {
@@ -83,8 +95,36 @@ impl<R: Row> HeldRows<R> {
 }
 
 /// The entries of the first list that are not in the second.
-fn without(these: &[IndexEntry], others: &[IndexEntry]) -> Vec<IndexEntry> {
-    these.iter().filter(|entry| !others.contains(entry)).cloned().collect()
+fn without<'a>(these: &'a [IndexEntry], others: &[IndexEntry]) -> impl Iterator<Item = &'a IndexEntry> {
+    these.iter().filter(|entry| !others.contains(entry))
+}
+
+/// Rows to be written, in the order of their keys, and index entries in the order of their values. Neighbours share a page of
+/// the file, so it is quicker to write them one after another.
+#[derive(Default)]
+pub(crate) struct ChangedRows {
+    /// `None`: the row is deleted.
+    rows: Vec<(Arc<str>, Option<Vec<u8>>)>,
+    gone: Vec<(IndexEntry, Arc<str>)>,
+    new: Vec<(IndexEntry, Arc<str>)>,
+    erased: bool,
+}
+
+impl ChangedRows {
+    pub(crate) fn write(self, stored: &mut dyn Rows) -> Result<(), CannotApply> {
+        for (key, row) in &self.rows {
+            match row {
+                Some(row) => stored.put(key, row)?,
+                None => stored.delete(key)?,
+            }
+        }
+        self.gone.iter().try_for_each(|(entry, key)| stored.leave(entry, key))?;
+        self.new.iter().try_for_each(|(entry, key)| stored.enter(entry, key))?;
+        if self.erased {
+            stored.note_erasure()?;
+        }
+        Ok(())
+    }
 }
 
 impl<R: Row> Held<R> {

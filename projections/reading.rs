@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-use loquet_domain::ports::{EventCodec, EventStore, Position, Subscribed};
+use futures_util::{StreamExt, stream};
+use loquet_domain::ports::{
+    BoxStream, EventCodec, EventStore, Position, ReadError, RecordedEvent, Subscribed,
+};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::people::Unreadable;
 use crate::view::{EventEnvelope, PassedOver, Sight};
 
-/// The number of events in a page.
-const PAGE: usize = 512;
+/// The maximum number of events in a page. Threads are woken for each page, not for each event.
+const PAGE: usize = 2048;
 /// The maximum number of pages that wait to be applied.
-const PAGES: usize = 32;
+const PAGES: usize = 8;
+/// How many pages are decoded at the same time.
+const DECODED_AT_ONCE: usize = 2;
 
 /// Decoded events, in order, and what follows them.
 pub(crate) struct Page {
@@ -86,9 +90,8 @@ impl Reading {
         sight: Sight,
     ) -> Self {
         let (ahead, pages) = mpsc::channel(PAGES);
-        let (store, codec) = (store.clone(), codec.clone());
         let mut task = JoinSet::new();
-        task.spawn(async move { read(store.as_ref(), codec.as_ref(), after, sight, &ahead).await });
+        task.spawn(read(decoded(store.as_ref(), codec.clone(), after, sight), ahead));
         Self { pages, _task: task }
     }
 
@@ -98,37 +101,66 @@ impl Reading {
     }
 }
 
-async fn read(
+/// Events as they are stored, and what follows them.
+struct StoredPage {
+    after: Position,
+    events: Vec<RecordedEvent>,
+    end: End,
+}
+
+/// A log that is read, and the position up to which it was.
+struct Log {
+    events: BoxStream<'static, Result<Subscribed, ReadError>>,
+    at: Position,
+}
+
+/// The log after a position, page by page. Some pages are decoded at the same time.
+fn decoded(
     store: &dyn EventStore,
-    codec: &dyn EventCodec,
+    codec: Arc<dyn EventCodec>,
     after: Position,
     sight: Sight,
-    ahead: &mpsc::Sender<Page>,
-) {
-    let mut log = store.subscribe(after);
-    let mut after = after;
-    let mut events: Vec<Arc<EventEnvelope>> = Vec::new();
-    while let Some(next) = log.next().await {
-        let end = match next {
-            Ok(Subscribed::Event(recorded)) => match EventEnvelope::read(codec, *recorded, sight).await {
-                Ok(envelope) => {
-                    events.push(Arc::new(envelope));
-                    End::More
-                }
-                Err(error) => End::Failed(error.into()),
-            },
-            Ok(Subscribed::CaughtUp(_)) => End::CaughtUp,
-            Err(error) => End::Failed(error.into()),
-        };
-        if matches!(end, End::More) && events.len() < PAGE {
-            continue;
-        }
-        let failed = matches!(end, End::Failed(_));
-        let page = Page { after, events: std::mem::take(&mut events), end };
-        after = page.slice().end();
+) -> BoxStream<'static, Result<Page, JoinError>> {
+    let log = Log { events: store.subscribe(after), at: after };
+    let stored = stream::unfold(Some(log), |log: Option<Log>| async move {
+        let mut log = log?;
+        let page = next_page(&mut log).await?;
+        let failed = matches!(page.end, End::Failed(_));
+        Some((page, (!failed).then_some(log)))
+    });
+    stored.map(move |page| tokio::spawn(decode(codec.clone(), page, sight))).buffered(DECODED_AT_ONCE).boxed()
+}
+
+async fn read(mut pages: BoxStream<'static, Result<Page, JoinError>>, ahead: mpsc::Sender<Page>) {
+    while let Some(Ok(page)) = pages.next().await {
+        let failed = matches!(page.end, End::Failed(_));
         // The views have ended, so nobody receives the page.
         if ahead.send(page).await.is_err() || failed {
             return;
         }
     }
+}
+
+/// Reads until the page is full, the log ends, or it can't be read. Returns `None` if the log is closed.
+async fn next_page(log: &mut Log) -> Option<StoredPage> {
+    let (after, mut events) = (log.at, Vec::new());
+    while events.len() < PAGE {
+        let end = match log.events.next().await? {
+            Ok(Subscribed::Event(recorded)) => {
+                log.at = recorded.position;
+                events.push(*recorded);
+                continue;
+            }
+            Ok(Subscribed::CaughtUp(_)) => End::CaughtUp,
+            Err(error) => End::Failed(error.into()),
+        };
+        return Some(StoredPage { after, events, end });
+    }
+    Some(StoredPage { after, events, end: End::More })
+}
+
+async fn decode(codec: Arc<dyn EventCodec>, page: StoredPage, sight: Sight) -> Page {
+    let StoredPage { after, events, end } = page;
+    let (events, failure) = EventEnvelope::read_page(codec.as_ref(), events, sight).await;
+    Page { after, events, end: failure.map_or(end, |error| End::Failed(error.into())) }
 }

@@ -63,10 +63,16 @@ use crate::table::{Row, Table};
 /// #     fn get(&mut self, _: &str) -> Result<Option<Vec<u8>>, StoreFailed> {
 /// #         Ok(None)
 /// #     }
-/// #     fn put(&mut self, _: &str, _: &[u8], _: &[IndexEntry], _: &[IndexEntry]) -> Result<(), StoreFailed> {
+/// #     fn put(&mut self, _: &str, _: &[u8]) -> Result<(), StoreFailed> {
 /// #         Ok(())
 /// #     }
-/// #     fn delete(&mut self, _: &str, _: &[IndexEntry]) -> Result<(), StoreFailed> {
+/// #     fn delete(&mut self, _: &str) -> Result<(), StoreFailed> {
+/// #         Ok(())
+/// #     }
+/// #     fn enter(&mut self, _: &IndexEntry, _: &str) -> Result<(), StoreFailed> {
+/// #         Ok(())
+/// #     }
+/// #     fn leave(&mut self, _: &IndexEntry, _: &str) -> Result<(), StoreFailed> {
 /// #         Ok(())
 /// #     }
 /// #     fn note_erasure(&mut self) -> Result<(), StoreFailed> {

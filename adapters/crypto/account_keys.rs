@@ -48,6 +48,10 @@ pub trait AccountKeys: KeyVault {
     /// [`CodecError::Keys`] if the store cannot be used, or has never had a key of this account.
     fn held(&self, account: AccountId) -> BoxFuture<'_, Result<Held, CodecError>>;
 
+    /// Brings the keys of these accounts into memory in one step, as far as there is room. Leaves what it can't read to
+    /// [`AccountKeys::held`], which says why.
+    fn fetch(&self, accounts: Vec<AccountId>) -> BoxFuture<'_, ()>;
+
     /// Returns the account's key. Makes one, and stores it durably, if the account never had one.
     ///
     /// # Errors

@@ -300,6 +300,11 @@ impl EventCodec for JsonCodec {
         Box::pin(self.read(recorded))
     }
 
+    fn prepare<'a>(&'a self, events: &'a [&'a RecordedEvent]) -> BoxFuture<'a, ()> {
+        let subjects = events.iter().filter_map(|event| Some(event.event.sealed.as_ref()?.subject));
+        self.keys.fetch(subjects.collect())
+    }
+
     fn decode_open(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError> {
         decode_open(recorded)
     }

@@ -47,6 +47,10 @@ impl AccountKeys for MemoryKeys {
         Box::pin(ready(self.keys().get(&account).cloned().ok_or_else(missing)))
     }
 
+    fn fetch(&self, _: Vec<AccountId>) -> BoxFuture<'_, ()> {
+        Box::pin(ready(()))
+    }
+
     fn held_or_made(&self, account: AccountId) -> BoxFuture<'_, Result<Held, CodecError>> {
         Box::pin(ready(Ok(self.keys().entry(account).or_insert_with(fresh).clone())))
     }

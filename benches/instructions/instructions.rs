@@ -81,11 +81,19 @@ impl Rows for NothingStored {
         Ok(None)
     }
 
-    fn put(&mut self, _: &str, _: &[u8], _: &[IndexEntry], _: &[IndexEntry]) -> Result<(), StoreFailed> {
+    fn put(&mut self, _: &str, _: &[u8]) -> Result<(), StoreFailed> {
         Ok(())
     }
 
-    fn delete(&mut self, _: &str, _: &[IndexEntry]) -> Result<(), StoreFailed> {
+    fn delete(&mut self, _: &str) -> Result<(), StoreFailed> {
+        Ok(())
+    }
+
+    fn enter(&mut self, _: &IndexEntry, _: &str) -> Result<(), StoreFailed> {
+        Ok(())
+    }
+
+    fn leave(&mut self, _: &IndexEntry, _: &str) -> Result<(), StoreFailed> {
         Ok(())
     }
 

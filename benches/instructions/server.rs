@@ -127,8 +127,7 @@ impl Server {
     pub async fn build_views(&mut self) -> Outcome<()> {
         let head = self.store.head().await?;
         let store: Arc<dyn EventStore> = Arc::new(self.store.clone());
-        let mut builder =
-            Builder::begin(store, self.codec.clone(), self.rows.clone(), views::all()).await?;
+        let mut builder = Builder::begin(store, self.codec.clone(), self.rows.clone(), views::all()).await?;
         builder.build(head, |_| ()).await?;
         builder.take_over().await?;
         self.api.status = Status::at(views::all().iter().map(|view| view.id()), head);

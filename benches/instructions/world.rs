@@ -49,7 +49,8 @@ impl World {
                 entered = serde_json::from_slice(answer.body())?;
             }
             server.build_views().await?;
-            let session = entered.get("session_token").and_then(Value::as_str).ok_or("no session")?.to_owned();
+            let session =
+                entered.get("session_token").and_then(Value::as_str).ok_or("no session")?.to_owned();
             Outcome::Ok((server, events, session))
         })?;
         let account = events.iter().find_map(|event| event.stream.account()).ok_or("no account")?.to_string();

@@ -14,18 +14,17 @@ pub trait Rows {
     /// The row with this key, as it was written. Returns `None` if there is none.
     fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, StoreFailed>;
 
-    /// Writes a row. Replaces an earlier row with the same key. `gone` are the index entries that the row no longer
-    /// has, and `new` are those that it did not have before. Entries that stay are in neither. The row is UTF-8.
-    fn put(
-        &mut self,
-        key: &str,
-        row: &[u8],
-        gone: &[IndexEntry],
-        new: &[IndexEntry],
-    ) -> Result<(), StoreFailed>;
+    /// Writes a row. Replaces an earlier row with the same key. The row is UTF-8.
+    fn put(&mut self, key: &str, row: &[u8]) -> Result<(), StoreFailed>;
 
-    /// Removes a row and its index entries. `gone` contains all of its entries.
-    fn delete(&mut self, key: &str, gone: &[IndexEntry]) -> Result<(), StoreFailed>;
+    /// Removes a row.
+    fn delete(&mut self, key: &str) -> Result<(), StoreFailed>;
+
+    /// Adds an index entry of the row with this key. It is no failure if the row has it already.
+    fn enter(&mut self, entry: &IndexEntry, key: &str) -> Result<(), StoreFailed>;
+
+    /// Removes an index entry of the row with this key.
+    fn leave(&mut self, entry: &IndexEntry, key: &str) -> Result<(), StoreFailed>;
 
     /// Notes that rows were deleted because of an erasure. [`ReadStore::scrub`] removes what the files still have of them.
     fn note_erasure(&mut self) -> Result<(), StoreFailed>;
@@ -167,10 +166,10 @@ pub trait ReadStore: Send + Sync {
     /// build is half deleted.
     fn discard(&self, build: StoredBuild) -> BoxFuture<'_, Result<(), StoreFailed>>;
 
-    /// Runs work on a build's rows, and then undoes everything that it wrote.
+    /// Runs work that reads a build's rows. Other work may run at the same time.
     ///
     /// # Errors
-    /// The error of the work.
+    /// The error of the work. Work that writes fails.
     fn look(&self, build: Build, work: Work) -> BoxFuture<'_, Result<(), CannotApply>>;
 
     /// Runs work on a build's rows and moves its checkpoint from `from` to `up_to`: both or neither (law 9).

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use loquet_domain::ports::{EventCodec, EventStore, Position};
 
 use crate::causes::Causes;
@@ -114,11 +115,10 @@ impl ProjectionGroup {
     /// hundred times is written once. Writes the rows when there are many, or after some time.
     pub(super) async fn gather(&mut self, batch: Slice<'_>) {
         let rows = self.rows.clone();
-        for n in 0..self.entries.len() {
-            let Some(entry) = self.entries.get_mut(n).filter(|entry| entry.failure.is_none()) else {
-                continue;
-            };
-            if entry.go_ahead(rows.as_ref(), batch).await.is_err() {
+        let going = self.entries.iter_mut().enumerate().filter(|(_, entry)| entry.failure.is_none());
+        let applied = going.map(async |(n, entry)| (n, entry.go_ahead(rows.as_ref(), batch).await));
+        for (n, applied) in join_all(applied).await {
+            if applied.is_err() {
                 self.bring_up(n, batch.end()).await;
             }
         }
@@ -134,9 +134,10 @@ impl ProjectionGroup {
     /// Writes the rows in memory.
     pub(super) async fn write(&mut self) {
         let rows = self.rows.clone();
-        for n in 0..self.entries.len() {
-            let Some(entry) = self.entries.get_mut(n) else { continue };
-            if let Err(goal) = entry.write(rows.as_ref()).await {
+        let entries = self.entries.iter_mut().enumerate();
+        let written = entries.map(async |(n, entry)| (n, entry.write(rows.as_ref()).await));
+        for (n, written) in join_all(written).await {
+            if let Err(goal) = written {
                 self.bring_up(n, goal).await;
             }
         }
@@ -178,16 +179,11 @@ impl ProjectionGroup {
         up_to: Position,
     ) -> Result<Vec<Arc<EventEnvelope>>, Unreadable> {
         let page = self.store.read_all(after, PAGE).await?;
-        let sight = self.sight();
-        let mut noted = Vec::with_capacity(page.len());
-        for recorded in page.into_iter().filter(|event| event.position <= up_to) {
-            match EventEnvelope::read(self.codec.as_ref(), recorded, sight).await {
-                Ok(event) => noted.push(Arc::new(event)),
-                Err(error) if noted.is_empty() => return Err(error.into()),
-                Err(_) => break,
-            }
+        let page = page.into_iter().filter(|event| event.position <= up_to).collect();
+        match EventEnvelope::read_page(self.codec.as_ref(), page, self.sight()).await {
+            (events, Some(error)) if events.is_empty() => Err(error.into()),
+            (events, _) => Ok(events),
         }
-        Ok(noted)
     }
 
     /// Tries the entries again that have stopped, each for a few pages. The others wait meanwhile. Returns the
@@ -282,6 +278,10 @@ impl Entry {
     async fn write(&mut self, rows: &dyn ReadStore) -> Result<(), Position> {
         let Some(ahead) = self.ahead.take() else { return Ok(()) };
         let Ahead { batch, position, .. } = ahead;
+        // The rows of several views are made ready at once. One view at a time is written.
+        let ready = batch.clone();
+        let ready = move || ready.lock().unwrap_or_else(PoisonError::into_inner).make_ready();
+        tokio::task::spawn_blocking(ready).await.map_err(|_| position)?.map_err(|_| position)?;
         let work: Work =
             Box::new(move |stored| batch.lock().unwrap_or_else(PoisonError::into_inner).write(stored));
         rows.update(self.build, self.position, position, work).await.map_err(|_| position)?;

@@ -35,12 +35,18 @@ impl Rows for Table {
     fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, StoreFailed> {
         Ok(self.0.get(key).cloned())
     }
-    fn put(&mut self, key: &str, row: &[u8], _: &[IndexEntry], _: &[IndexEntry]) -> Result<(), StoreFailed> {
+    fn put(&mut self, key: &str, row: &[u8]) -> Result<(), StoreFailed> {
         self.0.insert(key.to_owned(), row.to_vec());
         Ok(())
     }
-    fn delete(&mut self, key: &str, _: &[IndexEntry]) -> Result<(), StoreFailed> {
+    fn delete(&mut self, key: &str) -> Result<(), StoreFailed> {
         self.0.remove(key);
+        Ok(())
+    }
+    fn enter(&mut self, _: &IndexEntry, _: &str) -> Result<(), StoreFailed> {
+        Ok(())
+    }
+    fn leave(&mut self, _: &IndexEntry, _: &str) -> Result<(), StoreFailed> {
         Ok(())
     }
     fn note_erasure(&mut self) -> Result<(), StoreFailed> {

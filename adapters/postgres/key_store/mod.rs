@@ -52,6 +52,8 @@ const CACHED: usize = 100_000;
 const TRIES: usize = 10;
 
 const HELD: &str = "SELECT wrapped, generation FROM loquet.account_keys WHERE account = $1";
+const ALL_HELD: &str =
+    "SELECT wrapped, generation, account FROM loquet.account_keys WHERE account = ANY($1::uuid[])";
 /// Makes keys for accounts that have none and never had one. Makes none if there is a newer server key.
 const MAKE: &str = "
     INSERT INTO loquet.account_keys (account, wrapped, generation)
@@ -247,9 +249,29 @@ impl Inner {
         let removals = *self.removals();
         let row = self.database.row(HELD, &[&account.0]).await.map_err(|error| failed(&error))?;
         let Some(row) = row else { return Ok(Found::Nothing) };
+        self.found(account, &row, removals)
+    }
+
+    /// Reads the keys of these accounts in one query, and caches them.
+    async fn fetch(&self, accounts: &[AccountId]) -> Result<(), CodecError> {
+        let absent = accounts.iter().filter(|account| self.cache.get(*account).is_none());
+        let absent: Vec<Uuid> = absent.map(|account| account.0).collect();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let removals = *self.removals();
+        for row in self.database.rows(ALL_HELD, &[&absent]).await.map_err(|error| failed(&error))? {
+            let account = AccountId(row.try_get(2).map_err(|error| failed(&error.into()))?);
+            self.found(account, &row, removals)?;
+        }
+        Ok(())
+    }
+
+    /// Unwraps the key in a row, and caches it.
+    fn found(&self, account: AccountId, row: &Row, removals: u64) -> Result<Found, CodecError> {
         let wrapped: Option<Vec<u8>> = row.try_get(0).map_err(|error| failed(&error.into()))?;
         let Some(wrapped) = wrapped else { return Ok(Found::Held(Held::Erased)) };
-        let generation = generation(&row, 1).map_err(|error| failed(&error))?;
+        let generation = generation(row, 1).map_err(|error| failed(&error))?;
         let key = {
             let ring = self.ring();
             if !ring.knows(generation) {
@@ -403,6 +425,11 @@ impl AccountKeys for PostgresKeyStore {
                 None => self.inner.load(account).await,
             }
         })
+    }
+
+    fn fetch(&self, accounts: Vec<AccountId>) -> BoxFuture<'_, ()> {
+        // Who needs a key that can't be read now reads it again, and is told why.
+        Box::pin(async move { drop(self.inner.fetch(&accounts).await) })
     }
 
     fn held_or_made(&self, account: AccountId) -> BoxFuture<'_, Result<Held, CodecError>> {

@@ -47,20 +47,36 @@ impl ReaderPool {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, SqliteFailed> {
+        let read = self.prepared(read).await?;
+        if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+            return tokio::task::block_in_place(read);
+        }
+        tokio::task::spawn_blocking(read).await?
+    }
+
+    /// Reads on a thread that may block, for reads that take long.
+    pub(crate) async fn read_apart<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, SqliteFailed> {
+        tokio::task::spawn_blocking(self.prepared(read).await?).await?
+    }
+
+    /// Waits for a connection. Returns the reading with it.
+    async fn prepared<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<impl FnOnce() -> Result<T, SqliteFailed> + Send + 'static, SqliteFailed> {
         let place = self.places.clone().acquire_owned().await?;
         let free = self.free.clone();
-        let read = move || {
+        Ok(move || {
             let connection = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let borrowed = Borrowed { connection, free, _place: place };
             match &borrowed.connection {
                 Some(connection) => Ok(read(connection)?),
                 None => Err(SqliteFailed::NoConnection),
             }
-        };
-        if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
-            return tokio::task::block_in_place(read);
-        }
-        tokio::task::spawn_blocking(read).await?
+        })
     }
 }
 

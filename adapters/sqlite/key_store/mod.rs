@@ -248,6 +248,19 @@ impl KeyStore {
         self.row(&connection, account)?.ok_or_else(missing)
     }
 
+    /// Blocks.
+    fn fetch_now(&self, accounts: &[AccountId]) {
+        let connection = self.lock();
+        // One transaction, or each statement would lock and unlock the write-ahead log.
+        let Ok(_transaction) = connection.unchecked_transaction() else { return };
+        for account in accounts {
+            if self.cache.get(account).is_none() {
+                // Who needs this key reads it again, and is told why it can't be read.
+                drop(self.row(&connection, *account));
+            }
+        }
+    }
+
     fn load_or_make(&self, account: AccountId) -> Result<Held, CodecError> {
         let connection = self.lock();
         let key: AccountKey = Arc::new(random_key());
@@ -389,6 +402,14 @@ impl AccountKeys for KeyStore {
             match self.cache.get(&account) {
                 Some(key) => Ok(Held::Key(key)),
                 None => self.blocking(move |keys| keys.load(account)).await,
+            }
+        })
+    }
+
+    fn fetch(&self, accounts: Vec<AccountId>) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if !accounts.is_empty() {
+                drop(self.blocking(move |keys| Ok(keys.fetch_now(&accounts))).await);
             }
         })
     }

@@ -57,6 +57,8 @@ const DISCARDED: usize = 2000;
 pub struct SqliteReadStore {
     writer: Arc<Mutex<Connection>>,
     readers: ReaderPool,
+    /// For builds. Queries do not wait for them.
+    builders: ReaderPool,
 }
 
 impl SqliteReadStore {
@@ -71,7 +73,11 @@ impl SqliteReadStore {
         // write-ahead log does not grow as much.
         writer.execute_batch("PRAGMA cache_size = -8192;").map_err(unusable)?;
         writer.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Self { writer: Arc::new(Mutex::new(writer)), readers: ReaderPool::open(&VIEWS, path)? })
+        Ok(Self {
+            writer: Arc::new(Mutex::new(writer)),
+            readers: ReaderPool::open(&VIEWS, path)?,
+            builders: ReaderPool::open(&VIEWS, path)?,
+        })
     }
 
     /// Opens the file for reading, while another process may write it. Every write fails.
@@ -81,7 +87,11 @@ impl SqliteReadStore {
     /// upgraded.
     pub fn open_to_read(path: &Path) -> Result<Self, FileError> {
         let reader = Arc::new(Mutex::new(VIEWS.open_reader(path)?));
-        Ok(Self { writer: reader, readers: ReaderPool::open(&VIEWS, path)? })
+        Ok(Self {
+            writer: reader,
+            readers: ReaderPool::open(&VIEWS, path)?,
+            builders: ReaderPool::open(&VIEWS, path)?,
+        })
     }
 
     /// Copies the file into a new one. The copy shows the file at one moment, even if other processes write
@@ -118,13 +128,6 @@ impl SqliteReadStore {
             Ok::<_, rusqlite::Error>(done)
         });
         written.await.map_err(StoreFailed::new)?.map_err(failed)
-    }
-
-    fn look_now(&self, build: Build, work: Work) -> Result<(), CannotApply> {
-        let mut connection = self.writer();
-        // Dropping the transaction rolls it back.
-        let transaction = connection.transaction().map_err(failed)?;
-        work(&mut TableRows::of(&transaction, build))
     }
 
     fn update_now(
@@ -261,6 +264,8 @@ fn differences(
 /// The rows of one build, within a transaction.
 struct TableRows<'a> {
     connection: &'a Connection,
+    /// Whether the table has no rows, and will have none in this transaction.
+    nothing_stored: bool,
     get: String,
     put: String,
     delete: String,
@@ -273,6 +278,7 @@ impl<'a> TableRows<'a> {
         let table = table(build);
         Self {
             connection,
+            nothing_stored: false,
             get: get_from(&table),
             put: format!(
                 "INSERT INTO {table} VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET row = excluded.row"
@@ -283,36 +289,41 @@ impl<'a> TableRows<'a> {
         }
     }
 
-    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreFailed> {
-        self.connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map(drop).map_err(failed)
+    /// The rows of a build for work that only reads.
+    fn to_read(connection: &'a Connection, build: Build) -> rusqlite::Result<Self> {
+        let rows = Self::of(connection, build);
+        let any = connection.prepare_cached(&format!("SELECT 1 FROM {} LIMIT 1", table(build)))?.exists([])?;
+        Ok(Self { nothing_stored: !any, ..rows })
     }
 
-    fn index(&self, sql: &str, key: &str, entries: &[IndexEntry]) -> Result<(), StoreFailed> {
-        entries.iter().try_for_each(|(name, value)| self.execute(sql, (name, value, key)))
+    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), StoreFailed> {
+        self.connection.prepare_cached(sql).and_then(|mut s| s.execute(values)).map(drop).map_err(failed)
     }
 }
 
 impl Rows for TableRows<'_> {
     fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, StoreFailed> {
-        get(self.connection, &self.get, key).map_err(failed)
+        match self.nothing_stored {
+            true => Ok(None),
+            false => get(self.connection, &self.get, key).map_err(failed),
+        }
     }
 
-    fn put(
-        &mut self,
-        key: &str,
-        row: &[u8],
-        gone: &[IndexEntry],
-        new: &[IndexEntry],
-    ) -> Result<(), StoreFailed> {
+    fn put(&mut self, key: &str, row: &[u8]) -> Result<(), StoreFailed> {
         let row = std::str::from_utf8(row).map_err(StoreFailed::new)?;
-        self.execute(&self.put, (key, row))?;
-        self.index(&self.leave, key, gone)?;
-        self.index(&self.enter, key, new)
+        self.execute(&self.put, (key, row))
     }
 
-    fn delete(&mut self, key: &str, gone: &[IndexEntry]) -> Result<(), StoreFailed> {
-        self.execute(&self.delete, [key])?;
-        self.index(&self.leave, key, gone)
+    fn delete(&mut self, key: &str) -> Result<(), StoreFailed> {
+        self.execute(&self.delete, [key])
+    }
+
+    fn enter(&mut self, (name, value): &IndexEntry, key: &str) -> Result<(), StoreFailed> {
+        self.execute(&self.enter, (name, value, key))
+    }
+
+    fn leave(&mut self, (name, value): &IndexEntry, key: &str) -> Result<(), StoreFailed> {
+        self.execute(&self.leave, (name, value, key))
     }
 
     fn note_erasure(&mut self) -> Result<(), StoreFailed> {
@@ -451,10 +462,14 @@ impl ReadStore for SqliteReadStore {
     }
 
     fn look(&self, build: Build, work: Work) -> BoxFuture<'_, Result<(), CannotApply>> {
-        let store = self.clone();
         Box::pin(async move {
-            let done = tokio::task::spawn_blocking(move || store.look_now(build, work)).await;
-            done.map_err(StoreFailed::new)?
+            let looked = self.builders.read_apart(move |connection| {
+                // One transaction, or each statement would lock and unlock the write-ahead log.
+                let transaction = connection.unchecked_transaction()?;
+                let mut rows = TableRows::to_read(&transaction, build)?;
+                Ok(work(&mut rows))
+            });
+            looked.await.map_err(StoreFailed::new)?
         })
     }
 
