@@ -82,24 +82,22 @@ impl EventEnvelope {
         codec.prepare(&sealed.collect::<Vec<_>>()).await;
         let mut events = Vec::with_capacity(read.len());
         for (recorded, fact) in read {
-            events.push(Arc::new(Self::opened(codec, recorded, fact, sight).await));
+            let envelope = match sight.opens(&fact.event) {
+                true => Self::opened(codec, recorded, fact).await,
+                false => Self::new(recorded, fact),
+            };
+            events.push(Arc::new(envelope));
         }
         (events, failure)
     }
 
-    async fn opened(
-        codec: &dyn EventCodec,
-        recorded: RecordedEvent,
-        mut fact: Fact<DomainEvent>,
-        sight: Sight,
-    ) -> Self {
+    /// An event with what its sealed part adds.
+    async fn opened(codec: &dyn EventCodec, recorded: RecordedEvent, mut fact: Fact<DomainEvent>) -> Self {
         let mut name_words = Vec::new();
-        if sight.opens(&fact.event) {
-            if matches!(fact.event, DomainEvent::Company(_)) {
-                fact.event = of_company(codec, &recorded).await.unwrap_or(fact.event);
-            } else {
-                name_words = hashed_names(codec, &recorded).await;
-            }
+        if matches!(fact.event, DomainEvent::Company(_)) {
+            fact.event = of_company(codec, &recorded).await.unwrap_or(fact.event);
+        } else {
+            name_words = hashed_names(codec, &recorded).await;
         }
         Self { name_words, ..Self::new(recorded, fact) }
     }

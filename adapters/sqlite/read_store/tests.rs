@@ -22,14 +22,18 @@ fn is_gone(n: u64) -> bool {
 fn fill(rows: &mut dyn Rows) -> Result<(), CannotApply> {
     for n in (0..ROWS).map(|n| n * 2_654_435_761 % ROWS) {
         let filling = "x".repeat(usize::try_from(n * 7_919 % 400).unwrap());
-        rows.put(&format!("{n:05}"), format!("{filling}{}", mark(n)).as_bytes(), &[], &[entry(n)])?;
+        let key = format!("{n:05}");
+        rows.put(&key, format!("{filling}{}", mark(n)).as_bytes())?;
+        rows.enter(&entry(n), &key)?;
     }
     Ok(())
 }
 
 fn erase(rows: &mut dyn Rows) -> Result<(), CannotApply> {
     for n in (0..ROWS).filter(|n| is_gone(*n)) {
-        rows.delete(&format!("{n:05}"), &[entry(n)])?;
+        let key = format!("{n:05}");
+        rows.delete(&key)?;
+        rows.leave(&entry(n), &key)?;
     }
     Ok(rows.note_erasure()?)
 }
