@@ -5,7 +5,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::held_rows::{ChangedRows, HeldRows};
+use crate::held_rows::{ChangedRows, Covered, HeldRows};
 use crate::ports::Rows;
 use crate::table::Table;
 use crate::view::{CannotApply, EventEnvelope, Sight, View, ViewId};
@@ -50,17 +50,12 @@ pub trait Batch: Send {
     /// may have been applied.
     fn apply(&mut self, stored: &mut dyn Rows, events: &[Arc<EventEnvelope>]) -> Result<(), CannotApply>;
 
-    /// Does the part of the writing for which no store is needed. Nothing may be applied between this and the writing.
+    /// The changed rows, ready to be written. Removes all rows from memory. Until the next call, events that are applied see
+    /// these rows, whether they were written already or not. So the next events are applied while they are written.
     ///
     /// # Errors
-    /// The same as [`Batch::write`].
-    fn make_ready(&mut self) -> Result<(), CannotApply>;
-
-    /// Writes the changed rows and removes all rows from memory.
-    ///
-    /// # Errors
-    /// [`CannotApply`] if a row can't be written.
-    fn write(&mut self, stored: &mut dyn Rows) -> Result<(), CannotApply>;
+    /// [`CannotApply`] if a row has no stored form.
+    fn changed(&mut self) -> Result<Arc<ChangedRows>, CannotApply>;
 
     /// The number of rows in memory.
     fn held(&self) -> usize;
@@ -70,31 +65,26 @@ pub trait Batch: Send {
 pub(crate) struct TypedBatch<V: View> {
     view: Arc<V>,
     rows: HeldRows<V::Row>,
-    ready: Option<ChangedRows>,
+    /// The rows that were changed before those in memory.
+    before: Arc<ChangedRows>,
 }
 
 impl<V: View> TypedBatch<V> {
     pub(crate) fn new(view: Arc<V>) -> Self {
-        Self { view, rows: HeldRows::default(), ready: None }
+        Self { view, rows: HeldRows::default(), before: Arc::default() }
     }
 }
 
 impl<V: View> Batch for TypedBatch<V> {
     fn apply(&mut self, stored: &mut dyn Rows, events: &[Arc<EventEnvelope>]) -> Result<(), CannotApply> {
-        let mut table = Table::over(stored, &mut self.rows);
+        let mut stored = Covered { by: &self.before, stored };
+        let mut table = Table::over(&mut stored, &mut self.rows);
         events.iter().try_for_each(|event| self.view.apply(&mut table, event))
     }
 
-    fn make_ready(&mut self) -> Result<(), CannotApply> {
-        self.ready = Some(mem::take(&mut self.rows).changed()?);
-        Ok(())
-    }
-
-    fn write(&mut self, stored: &mut dyn Rows) -> Result<(), CannotApply> {
-        if self.ready.is_none() {
-            self.make_ready()?;
-        }
-        self.ready.take().map_or(Ok(()), |ready| ready.write(stored))
+    fn changed(&mut self) -> Result<Arc<ChangedRows>, CannotApply> {
+        self.before = Arc::new(mem::take(&mut self.rows).changed()?);
+        Ok(self.before.clone())
     }
 
     fn held(&self) -> usize {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::ports::{IndexEntry, Rows};
+use crate::ports::{IndexEntry, Rows, StoreFailed};
 use crate::row::{CannotApply, Row, RowFailed, read};
 
 /// Rows in memory, with a mark on those that changed.
@@ -102,7 +102,7 @@ fn without<'a>(these: &'a [IndexEntry], others: &[IndexEntry]) -> impl Iterator<
 /// Rows to be written, in the order of their keys, and index entries in the order of their values. Neighbours share a page of
 /// the file, so it is quicker to write them one after another.
 #[derive(Default)]
-pub(crate) struct ChangedRows {
+pub struct ChangedRows {
     /// `None`: the row is deleted.
     rows: Vec<(Arc<str>, Option<Vec<u8>>)>,
     gone: Vec<(IndexEntry, Arc<str>)>,
@@ -111,7 +111,11 @@ pub(crate) struct ChangedRows {
 }
 
 impl ChangedRows {
-    pub(crate) fn write(self, stored: &mut dyn Rows) -> Result<(), CannotApply> {
+    /// Writes the rows and the entries.
+    ///
+    /// # Errors
+    /// [`CannotApply`] if the store can't be used.
+    pub fn write(&self, stored: &mut dyn Rows) -> Result<(), CannotApply> {
         for (key, row) in &self.rows {
             match row {
                 Some(row) => stored.put(key, row)?,
@@ -124,6 +128,42 @@ impl ChangedRows {
             stored.note_erasure()?;
         }
         Ok(())
+    }
+}
+
+/// Stored rows, and changed ones that hide them.
+pub(crate) struct Covered<'a> {
+    pub(crate) by: &'a ChangedRows,
+    pub(crate) stored: &'a mut dyn Rows,
+}
+
+impl Rows for Covered<'_> {
+    fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, StoreFailed> {
+        let changed = &self.by.rows;
+        match changed.binary_search_by(|(at, _)| at.as_ref().cmp(key)).ok().and_then(|at| changed.get(at)) {
+            Some((_, row)) => Ok(row.clone()),
+            None => self.stored.get(key),
+        }
+    }
+
+    fn put(&mut self, key: &str, row: &[u8]) -> Result<(), StoreFailed> {
+        self.stored.put(key, row)
+    }
+
+    fn delete(&mut self, key: &str) -> Result<(), StoreFailed> {
+        self.stored.delete(key)
+    }
+
+    fn enter(&mut self, entry: &IndexEntry, key: &str) -> Result<(), StoreFailed> {
+        self.stored.enter(entry, key)
+    }
+
+    fn leave(&mut self, entry: &IndexEntry, key: &str) -> Result<(), StoreFailed> {
+        self.stored.leave(entry, key)
+    }
+
+    fn note_erasure(&mut self) -> Result<(), StoreFailed> {
+        self.stored.note_erasure()
     }
 }
 

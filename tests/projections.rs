@@ -368,18 +368,19 @@ async fn rows_and_checkpoint_are_one_transaction() {
         Position(0),
         Position(7),
         Box::new(|rows| {
-            rows.put("half", b"{}", &[], &[("index", "value".to_owned())])?;
+            rows.put("half", b"{}")?;
+            rows.enter(&("index", "value".to_owned()), "half")?;
             Err(CannotApply::Contradiction("half-way".to_owned()))
         }),
     );
     assert!(failed.await.is_err());
     assert_eq!(state_of(rows.as_ref(), FRAGILE).await.position, Position(0));
     assert_eq!(rows.select(FRAGILE, all_of(10)).await.unwrap(), []);
-    let put: loquet_projections::ports::Work = Box::new(|rows| Ok(rows.put("whole", b"{}", &[], &[])?));
+    let put: loquet_projections::ports::Work = Box::new(|rows| Ok(rows.put("whole", b"{}")?));
     rows.update(build, Position(0), Position(7), put).await.unwrap();
     assert_eq!(state_of(rows.as_ref(), FRAGILE).await.position, Position(7));
     // Whoever believes it to be elsewhere has applied to rows that are no more: nothing is written.
-    let put: loquet_projections::ports::Work = Box::new(|rows| Ok(rows.put("late", b"{}", &[], &[])?));
+    let put: loquet_projections::ports::Work = Box::new(|rows| Ok(rows.put("late", b"{}")?));
     let moved = rows.update(build, Position(3), Position(9), put).await;
     assert_eq!(moved, Err(CannotApply::Moved(Position(7))));
     assert_eq!(rows.select(FRAGILE, all_of(10)).await.unwrap().len(), 1);
@@ -1736,7 +1737,9 @@ async fn accounts_of(store: &SqliteReadStore, company: CompanyId, count: u128) -
     let work = move |rows: &mut dyn loquet_projections::ports::Rows| {
         for row in (1..=count).map(row) {
             let bytes = serde_json::to_vec(&row).unwrap();
-            rows.put(&row.account_id.to_string(), &bytes, &[], &row.index_entries())?;
+            let key = row.account_id.to_string();
+            rows.put(&key, &bytes)?;
+            row.index_entries().iter().try_for_each(|entry| rows.enter(entry, &key))?;
         }
         Ok(())
     };

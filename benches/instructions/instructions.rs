@@ -4,7 +4,9 @@
 //! `counts.toml` has the count of each benchmark. A benchmark fails if it takes over a tenth more. A change that means to
 //! take more writes the new count there, and its commit says why.
 #![forbid(unsafe_code)]
-#![expect(missing_docs, reason = "the macros make modules without")]
+#![expect(missing_docs, clippy::must_use_candidate, reason = "the macros make modules and functions without")]
+#![expect(clippy::disallowed_methods, reason = "the harness has a main of its own")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that fails stops here, and says where")]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;

@@ -19,7 +19,7 @@ impl StreamId {
     /// The id of the account whose stream this is. Returns `None` for a stream of any other kind.
     #[must_use]
     pub fn account(&self) -> Option<AccountId> {
-        (self.category() == CATEGORY).then(|| self.id().parse().ok()).flatten()
+        self.as_str().strip_prefix(CATEGORY)?.strip_prefix('-')?.parse().ok()
     }
 }
 

@@ -14,13 +14,15 @@ use crate::people::Unreadable;
 use crate::ports::{ReadStore, StoreFailed, Work};
 use crate::reading::Slice;
 use crate::view::{Build, CannotApply, EventEnvelope, Sight};
+use tokio::task::JoinHandle;
 
 /// The number of events read at once for an entry that is behind the others.
 const PAGE: usize = 500;
 /// The maximum number of such pages for a view that had stopped. The other views wait meanwhile.
 const TRIED: usize = 4;
-/// The maximum number of changed rows in memory before they are written. They take a few hundred megabytes at most.
-const HELD: usize = 200_000;
+/// The maximum number of changed rows in memory before they are written. As many others may be on their way to the store
+/// meanwhile. All take a few hundred megabytes at most.
+const HELD: usize = 100_000;
 /// The longest time that changed rows stay in memory while more events follow: for a projection group that is far
 /// behind, and for one that has caught up and that queries wait for.
 const HELD_FOR: Duration = Duration::from_secs(10);
@@ -34,6 +36,7 @@ pub(super) struct Entry {
     pub(super) position: Position,
     pub(super) failure: Option<String>,
     ahead: Option<Ahead>,
+    writing: Option<Writing>,
 }
 
 /// A view can't apply an event.
@@ -52,11 +55,18 @@ struct Gap {
     goal: Position,
 }
 
-/// Events that were applied in memory and not written yet.
+/// Events that were applied in memory.
 struct Ahead {
     batch: Arc<Mutex<Box<dyn Batch>>>,
     position: Position,
-    since: Instant,
+    /// When the first of them was applied whose rows are not being written yet.
+    since: Option<Instant>,
+}
+
+/// Rows that are being written, while the next events are applied.
+struct Writing {
+    written: JoinHandle<Result<(), CannotApply>>,
+    up_to: Position,
 }
 
 /// The builds of a group, and what they have been shown.
@@ -101,7 +111,7 @@ impl ProjectionGroup {
     /// Applies the events that each entry has not seen, and writes the rows. An entry that has stopped stays where it
     /// is.
     pub(super) async fn apply(&mut self, batch: Slice<'_>) {
-        if self.entries.iter().any(|entry| entry.ahead.is_some()) {
+        if self.entries.iter().any(|entry| entry.ahead.is_some() || entry.writing.is_some()) {
             self.gather(batch).await;
             return self.write().await;
         }
@@ -125,19 +135,36 @@ impl ProjectionGroup {
         self.delivered = batch.end();
         let held: usize = self.entries.iter().map(Entry::held).sum();
         let held_for = self.held_for;
-        let old = |ahead: &Ahead| ahead.since.elapsed() > held_for;
+        let old = |ahead: &Ahead| ahead.since.is_some_and(|since| since.elapsed() > held_for);
         if held > HELD || self.entries.iter().any(|entry| entry.ahead.as_ref().is_some_and(old)) {
-            self.write().await;
+            self.begin_to_write().await;
         }
     }
 
-    /// Writes the rows in memory.
+    /// Writes the rows in memory, and waits until they are written.
     pub(super) async fn write(&mut self) {
+        self.begin_to_write().await;
+        self.finish_writing().await;
+    }
+
+    /// Begins to write the rows in memory. What was begun before is finished first.
+    async fn begin_to_write(&mut self) {
+        self.finish_writing().await;
         let rows = self.rows.clone();
         let entries = self.entries.iter_mut().enumerate();
-        let written = entries.map(async |(n, entry)| (n, entry.write(rows.as_ref()).await));
-        for (n, written) in join_all(written).await {
-            if let Err(goal) = written {
+        let begun = entries.map(async |(n, entry)| (n, entry.begin_to_write(&rows).await));
+        for (n, begun) in join_all(begun).await {
+            if let Err(goal) = begun {
+                self.bring_up(n, goal).await;
+            }
+        }
+    }
+
+    async fn finish_writing(&mut self) {
+        let rows = self.rows.clone();
+        for n in 0..self.entries.len() {
+            let Some(entry) = self.entries.get_mut(n) else { continue };
+            if let Err(goal) = entry.finish_writing(rows.as_ref()).await {
                 self.bring_up(n, goal).await;
             }
         }
@@ -243,7 +270,7 @@ impl Entry {
         position: Position,
         failure: Option<String>,
     ) -> Self {
-        Self { view, build, position, failure, ahead: None }
+        Self { view, build, position, failure, ahead: None, writing: None }
     }
 
     /// The number of rows in memory.
@@ -256,36 +283,62 @@ impl Entry {
     /// Applies in memory the events that it has not seen. After a failure no rows stay in memory, because part of an
     /// event may have been applied.
     async fn go_ahead(&mut self, rows: &dyn ReadStore, batch: Slice<'_>) -> Result<(), CannotApply> {
-        let ahead = self.ahead.take().unwrap_or_else(|| Ahead {
+        let applied = self.apply_in_memory(rows, batch).await;
+        if applied.is_err() {
+            self.ahead = None;
+            // What is being written ends before the event that failed. If that fails too, its events are applied again.
+            let _ = self.finish_writing(rows).await;
+        }
+        applied
+    }
+
+    async fn apply_in_memory(&mut self, rows: &dyn ReadStore, batch: Slice<'_>) -> Result<(), CannotApply> {
+        let seen = self.ahead.as_ref().map_or(self.position, |ahead| ahead.position);
+        let news = batch.news(seen)?;
+        let Some(position) = news.last().map(|event| event.position) else { return Ok(()) };
+        let ahead = self.ahead.get_or_insert_with(|| Ahead {
             batch: Arc::new(Mutex::new(self.view.clone().batch())),
-            position: self.position,
-            since: Instant::now(),
+            position: seen,
+            since: None,
         });
-        let news = batch.news(ahead.position)?;
-        let Some(position) = news.last().map(|event| event.position) else {
-            self.ahead = Some(ahead).filter(|ahead| ahead.position > self.position);
-            return Ok(());
-        };
         let (batch, news) = (ahead.batch.clone(), news.to_vec());
         let work: Work =
             Box::new(move |stored| batch.lock().unwrap_or_else(PoisonError::into_inner).apply(stored, &news));
         rows.look(self.build, work).await?;
-        self.ahead = Some(Ahead { position, ..ahead });
+        ahead.position = position;
+        ahead.since.get_or_insert_with(Instant::now);
         Ok(())
     }
 
-    /// Writes the rows in memory. If that fails, returns the position that was reached.
-    async fn write(&mut self, rows: &dyn ReadStore) -> Result<(), Position> {
-        let Some(ahead) = self.ahead.take() else { return Ok(()) };
-        let Ahead { batch, position, .. } = ahead;
-        // The rows of several views are made ready at once. One view at a time is written.
-        let ready = batch.clone();
-        let ready = move || ready.lock().unwrap_or_else(PoisonError::into_inner).make_ready();
-        tokio::task::spawn_blocking(ready).await.map_err(|_| position)?.map_err(|_| position)?;
-        let work: Work =
-            Box::new(move |stored| batch.lock().unwrap_or_else(PoisonError::into_inner).write(stored));
-        rows.update(self.build, self.position, position, work).await.map_err(|_| position)?;
-        self.reached(rows, position).await;
+    /// Begins to write the rows in memory. If that fails, returns the position that was reached.
+    async fn begin_to_write(&mut self, rows: &Arc<dyn ReadStore>) -> Result<(), Position> {
+        let Some(ahead) = self.ahead.as_mut() else { return Ok(()) };
+        if ahead.since.take().is_none() {
+            return Ok(());
+        }
+        let (batch, up_to) = (ahead.batch.clone(), ahead.position);
+        let changed = move || batch.lock().unwrap_or_else(PoisonError::into_inner).changed();
+        let Ok(Ok(changed)) = tokio::task::spawn_blocking(changed).await else {
+            self.ahead = None;
+            return Err(up_to);
+        };
+        let (rows, build, from) = (rows.clone(), self.build, self.position);
+        let work: Work = Box::new(move |stored| changed.write(stored));
+        let written = tokio::spawn(async move { rows.update(build, from, up_to, work).await });
+        self.writing = Some(Writing { written, up_to });
+        Ok(())
+    }
+
+    /// Waits until the rows are written. If that fails, returns the position that was reached in memory.
+    async fn finish_writing(&mut self, rows: &dyn ReadStore) -> Result<(), Position> {
+        let Some(Writing { written, up_to }) = self.writing.take() else { return Ok(()) };
+        if !matches!(written.await, Ok(Ok(()))) {
+            let reached = self.ahead.take().map_or(up_to, |ahead| ahead.position);
+            return Err(reached);
+        }
+        self.reached(rows, up_to).await;
+        // No event was applied since, so nothing has to be kept in memory.
+        self.ahead = self.ahead.take().filter(|ahead| ahead.since.is_some());
         Ok(())
     }
 
@@ -328,7 +381,7 @@ impl Entry {
         let mut batch = self.view.clone().batch();
         let work: Work = Box::new(move |stored| {
             batch.apply(stored, &events)?;
-            batch.write(stored)
+            batch.changed()?.write(stored)
         });
         rows.update(self.build, self.position, up_to, work).await
     }

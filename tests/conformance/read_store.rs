@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use loquet_domain::ports::Position;
 use loquet_projections::ports::{
-    BuildState, Cursor, IndexEntry, Order, ReadStore, Selection, StoreFailed, StoredBuild, Work,
+    BuildState, Cursor, IndexEntry, Order, ReadStore, Rows, Selection, StoreFailed, StoredBuild, Work,
 };
 use loquet_projections::view::{Build, CannotApply, ViewId};
 use loquet_sqlite::read_store::SqliteReadStore;
@@ -56,13 +56,21 @@ fn in_sqlite(folder: &Path) -> Store<Port> {
 /// Puts a row that has no index entries.
 fn put(key: &str, row: &str) -> Work {
     let (key, row) = (key.to_owned(), row.to_owned());
-    Box::new(move |rows| Ok(rows.put(&key, row.as_bytes(), &[], &[])?))
+    Box::new(move |rows| Ok(rows.put(&key, row.as_bytes())?))
 }
 
 /// Puts a row with one index entry, instead of a row with another entry.
 fn put_by(key: &str, row: &str, gone: &[IndexEntry], new: &[IndexEntry]) -> Work {
     let (key, row, gone, new) = (key.to_owned(), row.to_owned(), gone.to_vec(), new.to_vec());
-    Box::new(move |rows| Ok(rows.put(&key, row.as_bytes(), &gone, &new)?))
+    Box::new(move |rows| {
+        rows.put(&key, row.as_bytes())?;
+        gone.iter().try_for_each(|entry| rows.leave(entry, &key))?;
+        Ok(enter(rows, &key, &new)?)
+    })
+}
+
+fn enter(rows: &mut dyn Rows, key: &str, entries: &[IndexEntry]) -> Result<(), StoreFailed> {
+    entries.iter().try_for_each(|entry| rows.enter(entry, key))
 }
 
 fn entry(value: &str) -> Vec<IndexEntry> {
@@ -152,10 +160,10 @@ async fn rows_and_checkpoint_move_together_and_only_from_where_they_are(store: S
     let see: Work = Box::new(|rows| {
         assert_eq!(rows.get("a")?.as_deref(), Some("1".as_bytes()));
         assert_eq!(rows.get("b")?, None);
-        rows.put("b", b"2", &[], &[])?;
+        rows.put("b", b"2")?;
         assert_eq!(rows.get("b")?.as_deref(), Some("2".as_bytes()), "work sees what it wrote");
-        rows.delete("a", &[])?;
-        rows.delete("nothing", &[])?;
+        rows.delete("a")?;
+        rows.delete("nothing")?;
         Ok(())
     });
     update(other.as_ref(), build, 3, 4, see).await;
@@ -173,8 +181,11 @@ async fn work_that_fails_leaves_nothing_behind(store: Store<Port>) {
     let build = store.begin(VIEW).await.unwrap();
     update(store.as_ref(), build, 0, 1, put_by("a", "1", &[], &entry("x"))).await;
     let failing: Work = Box::new(|rows| {
-        rows.put("a", b"2", &entry("x"), &entry("y"))?;
-        rows.put("b", b"2", &[], &entry("y"))?;
+        rows.put("a", b"2")?;
+        rows.put("b", b"2")?;
+        entry("x").iter().try_for_each(|gone| rows.leave(gone, "a"))?;
+        enter(rows, "a", &entry("y"))?;
+        enter(rows, "b", &entry("y"))?;
         Err(StoreFailed::new("not this one").into())
     });
     let failed = store.update(build, Position(1), Position(2), failing).await;
@@ -189,17 +200,27 @@ async fn work_that_fails_leaves_nothing_behind(store: Store<Port>) {
 async fn looking_leaves_nothing_behind(store: Store<Port>) {
     let store = store.open();
     let build = store.begin(VIEW).await.unwrap();
-    update(store.as_ref(), build, 0, 1, put("a", "1")).await;
     let (told, seen) = std::sync::mpsc::channel();
-    let look: Work = Box::new(move |rows| {
-        rows.put("a", b"2", &[], &entry("x"))?;
-        rows.delete("a", &entry("x"))?;
-        rows.put("b", b"3", &[], &[])?;
-        told.send((rows.get("a")?, rows.get("b")?)).unwrap();
-        Ok(())
-    });
-    store.look(build, look).await.unwrap();
-    assert_eq!(seen.recv().unwrap(), (None, Some(b"3".to_vec())));
+    for (row, expected) in [(None, None), (Some("1"), Some(b"1".to_vec()))] {
+        if let Some(row) = row {
+            update(store.as_ref(), build, 0, 1, put("a", row)).await;
+        }
+        let told = told.clone();
+        let look: Work = Box::new(move |rows| {
+            told.send((rows.get("a")?, rows.get("b")?)).unwrap();
+            Ok(())
+        });
+        store.look(build, look).await.unwrap();
+        assert_eq!(seen.recv().unwrap(), (expected, None));
+    }
+    let writes: [Work; 3] = [
+        Box::new(|rows| Ok(rows.put("a", b"2")?)),
+        Box::new(|rows| Ok(rows.delete("a")?)),
+        Box::new(|rows| Ok(enter(rows, "a", &entry("x"))?)),
+    ];
+    for write in writes {
+        assert!(store.look(build, write).await.is_err());
+    }
     assert_eq!((get(&*store, "a").await.as_deref(), get(&*store, "b").await), (Some("1"), None));
     assert_eq!(position(store.as_ref(), build).await, 1);
 }
@@ -311,7 +332,10 @@ async fn an_index_follows_its_rows(store: Store<Port>) {
     let found: Vec<_> =
         found.iter().map(|found| (found.cursor.value.as_str(), found.row.as_slice())).collect();
     assert_eq!(found, [("y", b"2".as_slice()), ("z", b"2".as_slice())]);
-    let delete: Work = Box::new(|rows| Ok(rows.delete("a", &[entry("y"), entry("z")].concat())?));
+    let delete: Work = Box::new(|rows| {
+        rows.delete("a")?;
+        Ok([entry("y"), entry("z")].concat().iter().try_for_each(|entry| rows.leave(entry, "a"))?)
+    });
     update(store.as_ref(), build, 2, 3, delete).await;
     assert!(keys(store.as_ref(), by("")).await.is_empty());
 }
@@ -342,7 +366,10 @@ async fn a_discarded_build_is_gone_and_one_that_serves_stays(store: Store<Port>)
     update(one.as_ref(), serving, 0, 1, put("a", "1")).await;
     let build = one.begin(NEXT).await.unwrap();
     let many: Work = Box::new(|rows| {
-        (0..5000).try_for_each(|n| rows.put(&n.to_string(), b"x", &[], &entry(&n.to_string())))?;
+        for key in (0..5000).map(|n| n.to_string()) {
+            rows.put(&key, b"x")?;
+            enter(rows, &key, &entry(&key))?;
+        }
         Ok(())
     });
     update(one.as_ref(), build, 0, 1, many).await;
@@ -406,8 +433,10 @@ async fn builds_differ_where_their_rows_or_entries_do(store: Store<Port>) {
     let [one, other] = [store.begin(VIEW).await.unwrap(), store.begin(VIEW).await.unwrap()];
     let rows = |rows: &'static [(&str, &str, &str)]| -> Work {
         Box::new(move |table| {
-            rows.iter()
-                .try_for_each(|(key, row, value)| table.put(key, row.as_bytes(), &[], &entry(value)))?;
+            for (key, row, value) in rows {
+                table.put(key, row.as_bytes())?;
+                enter(table, key, &entry(value))?;
+            }
             Ok(())
         })
     };

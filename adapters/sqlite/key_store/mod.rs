@@ -249,16 +249,15 @@ impl KeyStore {
     }
 
     /// Blocks.
-    fn fetch_now(&self, accounts: &[AccountId]) {
+    fn fetch_now(&self, accounts: &[AccountId]) -> Result<(), CodecError> {
         let connection = self.lock();
         // One transaction, or each statement would lock and unlock the write-ahead log.
-        let Ok(_transaction) = connection.unchecked_transaction() else { return };
-        for account in accounts {
-            if self.cache.get(account).is_none() {
-                // Who needs this key reads it again, and is told why it can't be read.
-                drop(self.row(&connection, *account));
-            }
+        let _transaction = connection.unchecked_transaction().map_err(failed)?;
+        for account in accounts.iter().filter(|account| self.cache.get(*account).is_none()) {
+            // Who needs a key that can't be read now reads it again, and is told why.
+            drop(self.row(&connection, *account));
         }
+        Ok(())
     }
 
     fn load_or_make(&self, account: AccountId) -> Result<Held, CodecError> {
@@ -409,7 +408,7 @@ impl AccountKeys for KeyStore {
     fn fetch(&self, accounts: Vec<AccountId>) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             if !accounts.is_empty() {
-                drop(self.blocking(move |keys| Ok(keys.fetch_now(&accounts))).await);
+                drop(self.blocking(move |keys| keys.fetch_now(&accounts)).await);
             }
         })
     }
