@@ -18,7 +18,7 @@ use loquet_domain::policies::password_policy::{
     Blocklisted, Composition, Context as ContextRule, PasswordPolicy,
 };
 use loquet_files::{give_as_its_directory, snapshot_file};
-use loquet_http::{Connections, Limits, Rate};
+use loquet_http::{Branding, Connections, Limits, Rate};
 use loquet_mail::smtp::{Security, SmtpSettings};
 use loquet_projections::causes::Causes;
 use loquet_projections::mail::Sending;
@@ -43,6 +43,7 @@ pub(crate) struct Settings {
     /// The beginning of every link: scheme and host, without a trailing slash.
     pub(crate) public_url: String,
     pub(crate) brand: String,
+    pub(crate) branding: Arc<Branding>,
     pub(crate) node: String,
     pub(crate) time_zone: chrono_tz::Tz,
     pub(crate) support_contact: Option<String>,
@@ -169,6 +170,7 @@ impl Settings {
         let policies = policies(config);
         let blocklist = blocklist(config);
         let contract = contract(config);
+        let branding = branding(config);
         let kafka = kafka::settings(config);
         let proof = proof_settings(config, kafka.as_ref());
         protections::check(config, mode);
@@ -180,6 +182,7 @@ impl Settings {
             mode,
             public_url: public_url?,
             brand: config.text("brand")?.to_owned(),
+            branding: Arc::new(branding?),
             node: config.text("node")?.to_owned(),
             time_zone: config.parsed("time_zone")?,
             support_contact: config.text("support_contact").map(ToOwned::to_owned),
@@ -360,6 +363,20 @@ fn blocklist(config: &mut Config) -> PasswordBlocklist {
         opened.map_err(|why| config.fault("password.blocklist_file", why)).ok()
     });
     PasswordBlocklist::with_file(opened.map(Arc::new))
+}
+
+/// Returns the colour and the logo of the pages. Returns `None` if a setting is wrong.
+fn branding(config: &mut Config) -> Option<Branding> {
+    let mut branding = Branding::default();
+    if let Some(colour) = config.text("brand_colour") {
+        let coloured = colour.parse().and_then(|colour| branding.with_colour(colour));
+        branding = coloured.map_err(|why| config.fault("brand_colour", why.to_string())).ok()?;
+    }
+    if config.text("brand_logo_file").is_some() {
+        let drawn = branding.with_logo(file(config, "brand_logo_file")?);
+        branding = drawn.map_err(|why| config.fault("brand_logo_file", why.to_string())).ok()?;
+    }
+    Some(branding)
 }
 
 /// Returns the contract of the public events. Returns `None` if a setting names an unknown field.

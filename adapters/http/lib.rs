@@ -28,6 +28,7 @@ mod state;
 mod tests;
 mod words;
 
+pub use design::branding::{Branding, BrandingRefused, Colour};
 pub use dev_hosts::DevHosts;
 pub use limits::company_mails::CompanyMails;
 pub use limits::limiter::{Limiter, Limits, Rate};

@@ -23,6 +23,7 @@ use loquet_public_events::Contract;
 use tokio::sync::watch;
 
 use crate::design::Look;
+use crate::design::branding::Branding;
 use crate::dev_hosts::DevHosts;
 use crate::limits::company_mails::CompanyMails;
 use crate::limits::limiter::Limiter;
@@ -69,6 +70,8 @@ pub struct Api {
     pub refusal_step: Duration,
     /// The name of the customer portal, as users see it.
     pub brand: String,
+    /// The supplier's colour and logo on the pages.
+    pub branding: Arc<Branding>,
     /// The time zone in which people read times.
     pub time_zone: TimeZone,
     /// Where people reach support, as the pages say it. `None`: the pages do not say where.
@@ -112,6 +115,7 @@ impl Api {
             language,
             time_zone: self.time_zone,
             brand: self.brand.clone(),
+            branding: self.branding.clone(),
             contact: self.support_contact.clone(),
             root,
             here: String::new(),

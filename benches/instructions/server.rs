@@ -98,6 +98,7 @@ impl Server {
             clock: clock(),
             refusal_step: Duration::from_millis(1),
             brand: "Portal".to_owned(),
+            branding: Arc::default(),
             time_zone: chrono_tz::Europe::Brussels,
             support_contact: None,
             docs: false,

@@ -123,6 +123,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         clock,
         refusal_step,
         brand: settings.brand.clone(),
+        branding: settings.branding.clone(),
         time_zone: settings.time_zone,
         support_contact: settings.support_contact.clone(),
         docs: settings.docs,

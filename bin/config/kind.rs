@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use loquet_http::{Branding, BrandingRefused, Colour};
 
 /// The values that a setting may have, with their bounds.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +34,8 @@ pub(crate) enum Kind {
     Filter,
     /// A share between 0 and 1.
     Share,
+    /// A colour in which text can be read on white.
+    Colour,
     /// Text that is never shown.
     Secret,
 }
@@ -119,6 +122,7 @@ impl Kind {
                 Ok(share) if (0.0..=1.0).contains(&share) => Ok(()),
                 _ => Err("it must be a number from 0 to 1".into()),
             },
+            Self::Colour => colour(text).map(drop),
         }
     }
 
@@ -140,6 +144,7 @@ impl Kind {
             Self::Mailbox => "'Name <address>'".to_owned(),
             Self::Filter => "error, warn, info, debug, or target=level, ...".to_owned(),
             Self::Share => "0 to 1".to_owned(),
+            Self::Colour => "a colour such as #0f5c4a, dark enough for white text".to_owned(),
             Self::Secret => "a secret".to_owned(),
         }
     }
@@ -148,6 +153,15 @@ impl Kind {
     pub(crate) fn is_bare(&self) -> bool {
         matches!(self, Self::Number(..) | Self::Share)
     }
+}
+
+/// Reads the colour of the pages.
+///
+/// # Errors
+/// Says how a colour is written, or that text in it could not be read.
+fn colour(text: &str) -> Result<Branding, Wrong> {
+    let refused = |why: BrandingRefused| Wrong::from(why.to_string());
+    text.parse().and_then(|colour: Colour| Branding::default().with_colour(colour)).map_err(refused)
 }
 
 /// Reads networks. A single address is a network of one.

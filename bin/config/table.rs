@@ -104,6 +104,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "The public address of the server, to which links in mails lead. Required, except with --dev",
     ),
     setting("brand", Kind::Text, "MyCCV", "The product name that mails and pages show"),
+    unset(
+        "brand_colour",
+        Kind::Colour,
+        "#003366",
+        "The colour of links, buttons and marks on the pages. On dark pages they have a lighter shade of it",
+    ),
+    unset(
+        "brand_logo_file",
+        Kind::Path,
+        "/etc/loquet/logo.svg",
+        "A PNG or SVG picture of at most 60,000 bytes, which every page shows at its top",
+    ),
     setting("node", Kind::Text, "node-1", "The name of this machine in the log"),
     setting("time_zone", Kind::Zone, "Europe/Brussels", "The time zone of times in mails and answers"),
     unset(

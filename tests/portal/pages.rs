@@ -136,6 +136,41 @@ async fn a_first_load_of_each_page_is_under_sixty_kilobytes() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_in_the_colour_and_with_the_logo_of_the_supplier_are_for_everybody_too() {
+    let name = "pages_in_the_colour_and_with_the_logo_of_the_supplier_are_for_everybody_too";
+    let Some(axe) = skip::unless_tool(name, "node_modules/axe-core/axe.min.js") else { return };
+    if !Browser::is_there(name) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let logo = folder.path().join("logo.svg");
+    let picture =
+        "<svg xmlns='http://www.w3.org/2000/svg' width='90' height='30'><rect width='90' height='30'/></svg>";
+    std::fs::write(&logo, picture).unwrap();
+    let logo = logo.to_str().unwrap();
+    for (colour, is_dark) in [("#003366", false), ("#8a1538", true)] {
+        let variables = [("LOQUET_BRAND_COLOUR", colour), ("LOQUET_BRAND_LOGO_FILE", logo)];
+        let server = Server::with_variables(&variables).await;
+        let pages = world(&server).await;
+        let browser = Browser::start(&server.url, Setup { is_dark, ..Setup::DESKTOP }).await;
+        let mut wrong = look(&browser, &axe, "login", "/login").await;
+        let drawn = "return document.querySelector('.brand img').naturalWidth";
+        assert_eq!(browser.client.execute(drawn, Vec::new()).await.unwrap(), json!(90));
+        let accent = "return getComputedStyle(document.documentElement).getPropertyValue('--accent').trim()";
+        let accent = browser.client.execute(accent, Vec::new()).await.unwrap();
+        assert_eq!(accent == json!(colour), !is_dark, "{accent}");
+        assert_ne!(accent, json!("#7fd6bb"), "the style sheet's own colour");
+        log_in(&browser, EMAIL, PASSWORD).await;
+        browser.reads("Marie").await;
+        for (page, path) in &pages {
+            wrong.extend(look(&browser, &axe, page, path).await);
+        }
+        assert!(wrong.is_empty(), "{colour}: {}", wrong.join("\n"));
+        assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    }
+}
+
 /// Writes a picture of each page, on a phone and on a desktop, light and dark.
 #[tokio::test(flavor = "multi_thread")]
 async fn pictures_of_all_pages_are_written_when_asked_for() {

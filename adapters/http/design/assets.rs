@@ -24,6 +24,16 @@ pub(crate) static SCRIPT: Asset =
     Asset::of("portal", "js", "text/javascript; charset=utf-8", include_str!("assets/portal.js"));
 pub(crate) static ICON: Asset = Asset::of("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg"));
 
+/// How long browsers keep a file whose name contains a hash of its contents: a year.
+pub(super) const KEPT: &str = "public, max-age=31536000, immutable";
+
+/// The path of a file, without the leading slash.
+pub(super) fn hashed_path(name: &str, ending: &str, contents: &[u8]) -> String {
+    let hash = Sha256::digest(contents);
+    let hash = base16ct::lower::encode_string(hash.get(..8).unwrap_or_default());
+    format!("assets/{name}-{hash}.{ending}")
+}
+
 impl Asset {
     const fn of(
         name: &'static str,
@@ -36,11 +46,7 @@ impl Asset {
 
     /// The path, without the leading slash.
     pub(crate) fn path(&self) -> String {
-        let hashed = || {
-            let hash = Sha256::digest(self.contents);
-            let name = base16ct::lower::encode_string(hash.get(..8).unwrap_or_default());
-            format!("assets/{}-{name}.{}", self.name, self.ending)
-        };
+        let hashed = || hashed_path(self.name, self.ending, self.contents.as_bytes());
         self.path.get_or_init(hashed).clone()
     }
 
@@ -51,10 +57,9 @@ impl Asset {
 
 /// The routes of the assets. Browsers ask for `/favicon.ico` where no page names an icon, as for a JSON answer.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let kept = "public, max-age=31536000, immutable";
     let mut routes = Router::new().route("/favicon.ico", get(|| async { ICON.answer("max-age=86400") }));
     for asset in [&STYLE, &SCRIPT, &ICON] {
-        routes = routes.route(&format!("/{}", asset.path()), get(move || async move { asset.answer(kept) }));
+        routes = routes.route(&format!("/{}", asset.path()), get(move || async move { asset.answer(KEPT) }));
     }
     routes
 }

@@ -3,8 +3,11 @@
 //! Templates are Rust functions that the compiler checks. Every text comes from [`crate::words`].
 
 pub(crate) mod assets;
+pub(crate) mod branding;
 pub(crate) mod form;
 pub(crate) mod parts;
+
+use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -14,6 +17,7 @@ use loquet_projections::local_time::{Precision, TimeZone, tell};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::words;
+use branding::Branding;
 
 /// What every page shows around its contents.
 #[derive(Clone)]
@@ -21,6 +25,8 @@ pub(crate) struct Look {
     pub(crate) language: Language,
     pub(crate) time_zone: TimeZone,
     pub(crate) brand: String,
+    /// The supplier's colour and logo.
+    pub(crate) branding: Arc<Branding>,
     /// Where people reach support.
     pub(crate) contact: Option<String>,
     /// The way from the page to the root of the server, which may be behind a path of a proxy.
@@ -103,7 +109,11 @@ impl Look {
                     meta name="color-scheme" content="light dark";
                     title { (title) " – " (self.brand) }
                     link rel="stylesheet" href=(self.to(&assets::STYLE.path()));
-                    link rel="icon" type="image/svg+xml" href=(self.to(&assets::ICON.path()));
+                    @if let Some(style) = self.branding.style() { link rel="stylesheet" href=(self.to(style)); }
+                    @match self.branding.logo() {
+                        Some(logo) => { link rel="icon" href=(self.to(logo)); }
+                        None => { link rel="icon" type="image/svg+xml" href=(self.to(&assets::ICON.path())); }
+                    }
                     script src=(self.to(&assets::SCRIPT.path())) defer {}
                 }
                 body data-show=(self.t("password-show")) {
@@ -122,7 +132,13 @@ impl Look {
     fn header(&self) -> Markup {
         html! {
             header.top {
-                a.brand href=(self.to("")) { (parts::latch()) span { (self.brand) } }
+                a.brand href=(self.to("")) {
+                    @match self.branding.logo() {
+                        Some(logo) => { img.logo src=(self.to(logo)) alt="" height="28"; }
+                        None => { (parts::latch()) }
+                    }
+                    span { (self.brand) }
+                }
                 @if let Some(person) = &self.person {
                     nav.menu aria-label=(self.t("menu")) {
                         ul {

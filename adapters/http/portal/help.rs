@@ -212,6 +212,7 @@ mod tests {
         let look = Look {
             language: loquet_domain::values::language::Language::En,
             time_zone: loquet_projections::local_time::TimeZone::Europe__Brussels,
+            branding: std::sync::Arc::default(),
             brand: String::new(),
             contact: None,
             root: "../".to_owned(),

@@ -51,5 +51,6 @@ pub(crate) fn routes(api: Arc<Api>, inner: Router, past: Routes) -> Router {
         .merge(takeovers::routes())
         .merge(support::routes())
         .merge(assets::routes())
+        .merge(api.branding.routes())
         .with_state(Arc::new(Portal { api, inner, past }))
 }
