@@ -42,6 +42,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(accounts::history::logins))
         .routes(routes!(accounts::history::mails))
         .routes(routes!(events::of_account))
+        .routes(routes!(events::of_company))
         .routes(routes!(feed::feed))
         .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::end))

@@ -1096,3 +1096,47 @@ async fn support_changes_an_enterprise_number_and_orders_with_either_number_are_
         assert_eq!(slug(&taken.expect(409)), "enterprise-number-taken");
     }
 }
+
+#[tokio::test]
+async fn the_history_of_a_company_tells_of_its_sites_terminals_and_groups_page_by_page() {
+    let server = Server::start().await;
+    let at = place("Rue Neuve", "12");
+    let merchant = Merchant::new(&server, 1, &[line("PAX A920 Mobile", 2, &[], &at)]).await;
+    let other = Merchant::new(&server, 2, &[line("PAX A920 Mobile", 1, &[], &at)]).await;
+    let (company, site) = (&merchant.company, &merchant.items("/v1/sites").await[0]["site_id"]);
+    let site = format!("/v1/sites/{}", site.as_str().unwrap());
+    merchant.call(Method::PATCH, &site, Some(json!({ "name": "Chez Marie" }))).await.expect(204);
+    let group = json!({ "name": "Caisse", "permissions": ["view_transactions"] });
+    merchant.call(Method::POST, &format!("/v1/companies/{company}/groups"), Some(group)).await.expect(201);
+
+    let path = format!("/v1/companies/{company}/events");
+    let whole = server.service_get(&format!("{path}?limit=200")).await.expect(200).json();
+    let events = whole["items"].as_array().unwrap().clone();
+    let types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    let wanted = [
+        "company-registered",
+        "site-opened",
+        "terminal-added",
+        "terminal-added",
+        "site-named",
+        "group-created",
+    ];
+    let told: Vec<_> = types.iter().filter(|name| wanted.contains(name)).copied().collect();
+    assert_eq!(told, wanted, "{types:?}");
+    let positions: Vec<_> = events.iter().map(|event| event["position"].as_u64().unwrap()).collect();
+    assert!(positions.is_sorted(), "{positions:?}");
+    assert!(!whole.to_string().contains(&other.company), "another company's events");
+
+    let (mut paged, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = server.service_get(&format!("{path}?limit=2{cursor}")).await.expect(200).json();
+        paged.extend(page["items"].as_array().unwrap().clone());
+        let Some(next) = page["next_cursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(paged, events);
+
+    merchant.call(Method::GET, &path, None).await.expect(403);
+    let missing = "/v1/companies/00000000-0000-4000-8000-000000000001/events";
+    server.service_get(missing).await.expect(404);
+}

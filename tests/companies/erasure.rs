@@ -149,6 +149,11 @@ async fn a_sole_traders_erasure_leaves_nothing_of_the_company_that_bears_their_n
     nothing_is_left(&server.folder).await;
     let feed = server.service_get("/v1/events?format=stored&limit=200").await;
     assert!(!feed.text.to_lowercase().contains("quisquater"), "{}", feed.text);
+    let history = server.service_get(&format!("/v1/companies/{company}/events?limit=200")).await.expect(200);
+    assert!(history.json()["items"].as_array().unwrap().len() > 5);
+    for trace in HERS {
+        assert!(!history.text.to_lowercase().contains(trace), "{trace}: {}", history.text);
+    }
 
     // Her order is still the same order. She comes back with the same number, as a new company.
     let again = server.service_post("/v1/orders", hers(1)).await.expect(200).json();

@@ -322,12 +322,11 @@ async fn account_page(
 ) -> Result<Response, Refused> {
     let look = staff.look();
     let visit = &staff.member.visit;
-    let (first, then) = (asked.as_of('?'), asked.as_of('&'));
+    let first = asked.as_of('?');
     let account = visit.get(&format!("/v1/accounts/{id}{first}")).await?;
     let lockout = visit.get(&format!("/v1/accounts/{id}/lockout{first}")).await?;
-    let events = visit.get(&format!("/v1/accounts/{id}/events?limit=200{then}")).await?;
+    let events = visit.list(&format!("/v1/accounts/{id}/events{first}")).await?;
     let attempts = visit.get(&format!("/v1/accounts/{id}/logins{first}")).await?;
-    let events = events.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     let attempts = attempts.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     let is_locked = lockout.get("locked") == Some(&Value::Bool(true));
     let email = text(&account, "email");
@@ -368,12 +367,15 @@ async fn account_page(
     Ok(look.page(status, &name_of(&account), &main))
 }
 
+/// The most events that a page tells.
+const TOLD: usize = 500;
+
 /// Events as sentences, the newest first: what happened, when, by whom, and why.
 fn timeline(look: &Look, events: &[Value]) -> Markup {
     html! {
         @if events.is_empty() { (empty(&look.t("story-empty"))) }
         ol.timeline {
-            @for event in events.iter().rev() {
+            @for event in events.iter().rev().take(TOLD) {
                 @let told = Sentence::of(look.language, event);
                 li {
                     strong { (told.what) }
@@ -382,6 +384,7 @@ fn timeline(look: &Look, events: &[Value]) -> Markup {
                 }
             }
         }
+        @if events.len() > TOLD { p.hint { (look.say("story-longer", &[("count", &TOLD.to_string())])) } }
     }
 }
 
@@ -422,6 +425,7 @@ async fn company(
     let accounts = visit.list(&format!("/v1/accounts?company={id}{then}")).await?;
     let sites = visit.list(&format!("/v1/sites?company={id}{then}")).await?;
     let terminals = visit.list(&format!("/v1/terminals?company={id}{then}")).await?;
+    let events = visit.list(&format!("/v1/companies/{id}/events{first}")).await?;
     let main = html! {
         p.crumbs { a href=(look.to("support")) { (look.t("support-heading")) } }
         h1 { (text(&company, "legal_name")) }
@@ -463,6 +467,10 @@ async fn company(
                     }
                 }
             }
+        }
+        section.card {
+            h2 { (look.t("whole-story")) }
+            (timeline(look, &events))
         }
     };
     Ok(look.page(StatusCode::OK, text(&company, "legal_name"), &main))

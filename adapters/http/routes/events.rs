@@ -1,14 +1,14 @@
-//! An account's history, event by event.
+//! The history of an account or of a company, event by event.
 
 use std::collections::BTreeSet;
 
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
-use loquet_domain::account;
 use loquet_domain::fact::{Actor, Fact};
-use loquet_domain::ids::AccountId;
+use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::ports::{EventCodec, Position, RecordedEvent, Revision};
 use loquet_domain::schema::{self, DomainEvent};
+use loquet_domain::{access, account, company, terminals};
 use loquet_projections::people::Unreadable;
 use loquet_projections::ports::Cursor;
 use serde::{Deserialize, Serialize};
@@ -238,6 +238,50 @@ pub(crate) async fn of_account(
         let body = if caller.reads_proofs() { body } else { body.without_proofs() };
         let key = recorded.revision.0.to_string();
         rows.push((Cursor { value: String::new(), key }, body));
+    }
+    Ok(Tagged(Page::of(rows, size, position)))
+}
+
+/// List all events of a company, the oldest first.
+///
+/// They are the events of the company itself, of its sites, terminals and groups. Only programs and the supplier's staff can read
+/// them: they also tell of take-overs, in which another company has a part. Requires the scope `events:read`.
+#[utoipa::path(
+    get, path = "/v1/companies/{company_id}/events", operation_id = "list_company_events", tag = "companies",
+    security(("service" = [])),
+    params(("company_id" = Uuid, Path), EventFilter),
+    responses(
+        (status = 200, description = "A page of events", body = Page<EventBody>),
+        (status = 403, description = "You may not see it", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "The company does not exist", body = ProblemBody, content_type = "application/problem+json")
+    )
+)]
+pub(crate) async fn of_company(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Params(filter): Params<EventFilter>,
+) -> Result<Tagged<Page<EventBody>>, Problem> {
+    caller.service(Scope::EventsRead)?;
+    let mut faults = Faults::default();
+    let size = faults.limit(filter.limit);
+    let after = faults.number_cursor(filter.cursor.as_deref());
+    faults.finish_query()?;
+    let id = CompanyId(id);
+    let position = api.log_at(Position(filter.at_least.unwrap_or(0))).await?;
+    let mut events = api.store.read_stream(&company::stream(id), Revision::default()).await?;
+    if events.is_empty() {
+        return Err(Problem::not_found());
+    }
+    for stream in [terminals::stream(id), access::stream(id)] {
+        events.extend(api.store.read_stream(&stream, Revision::default()).await?);
+    }
+    events.sort_unstable_by_key(|event| event.position);
+    let mut rows = Vec::new();
+    for recorded in events.iter().filter(|event| event.position > Position(after)).take(size + 1) {
+        let body = EventBody::read(api.codec.as_ref(), recorded).await?;
+        let body = if caller.reads_proofs() { body } else { body.without_proofs() };
+        rows.push((Cursor { value: String::new(), key: recorded.position.to_string() }, body));
     }
     Ok(Tagged(Page::of(rows, size, position)))
 }

@@ -387,6 +387,7 @@ identity-proof = How did you check who this person is?
 identity-hint = For example: called back on the number of the company, and asked for the customer number.
 whole-story = The whole story
 story-empty = Nothing has happened yet.
+story-longer = These are the newest { $count } events. There are older ones.
 whom-to-ask = Whom the person can ask
 lockout = Lockout
 locked-until = Locked until { $moment }

@@ -387,6 +387,7 @@ identity-proof = Comment avez-vous vérifié l'identité de cette personne ?
 identity-hint = Par exemple : rappelé au numéro de l'entreprise et demandé le numéro de client.
 whole-story = Historique complet
 story-empty = Il ne s'est encore rien passé.
+story-longer = Voici les { $count } événements les plus récents. Il y en a de plus anciens.
 whom-to-ask = À qui la personne peut s'adresser
 lockout = Blocage
 locked-until = Bloqué, fin du blocage { $moment }

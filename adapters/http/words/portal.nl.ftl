@@ -387,6 +387,7 @@ identity-proof = Hoe hebt u de identiteit van deze persoon gecontroleerd?
 identity-hint = Bijvoorbeeld: teruggebeld op het nummer van het bedrijf en het klantnummer gevraagd.
 whole-story = Volledige geschiedenis
 story-empty = Er is nog niets gebeurd.
+story-longer = Dit zijn de { $count } nieuwste gebeurtenissen. Er zijn oudere.
 whom-to-ask = Bij wie de persoon terechtkan
 lockout = Blokkering
 locked-until = Geblokkeerd, eindigt { $moment }
