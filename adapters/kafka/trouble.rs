@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use loquet_domain::ports::{Position, ReadError};
 use loquet_public_events::ContractError;
@@ -259,8 +260,13 @@ fn reason_of(error: &KafkaError) -> String {
     }
 }
 
+/// What librdkafka says when the broker closed a connection, whatever the reason.
+const CLOSED: [&str; 3] = ["disconnected", "connection reset", "broken pipe"];
+/// How long a reason counts for more than a connection that was closed after it.
+const FRESH: Duration = Duration::from_secs(10);
+
 /// What librdkafka says about a connection that failed, and what to do then. The first line that fits counts.
-const ADVICE: [(&[&str], &str); 9] = [
+const ADVICE: [(&[&str], &str); 10] = [
     (
         &["resolve", "name or service not known", "temporary failure in name"],
         "The host name in kafka.brokers, or the one that the broker advertises, is unknown here: correct it",
@@ -301,7 +307,12 @@ const ADVICE: [(&[&str], &str); 9] = [
         "The broker expects TLS or a login on this port: check the port, kafka.security and kafka.sasl",
     ),
     (
-        &["disconnected", "connection reset", "broken pipe"],
+        &["ssl connection closed by peer"],
+        "The broker does not speak TLS on this port, or it does not accept this client's certificate: check the port, \
+         kafka.security and kafka.certificate_file",
+    ),
+    (
+        &CLOSED,
         "The broker closed the connection: check that it runs, and whether the port expects TLS or a login (kafka.security, kafka.sasl)",
     ),
 ];
@@ -319,13 +330,14 @@ fn advice_on(said: &str) -> &'static str {
 /// What librdkafka said last about its connections. It tells more than the code of an error.
 #[derive(Clone, Default)]
 pub(crate) struct Heard {
-    last: Arc<Mutex<Option<String>>>,
+    last: Arc<Mutex<Option<(String, Instant)>>>,
     down: Arc<Mutex<Option<String>>>,
 }
 
 impl Heard {
     pub(crate) fn last(&self) -> Option<String> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().map(|(reason, _)| reason.clone())
     }
 
     /// Why no broker can be reached. Returns `None` if one can, as far as is known.
@@ -346,12 +358,25 @@ impl Heard {
             return;
         }
         let reason = without_address(reason);
+        // The broker refuses a client for a reason, and then closes the connection.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_some_and(|(held, at)| {
+            is_only_closed(&reason) && !is_only_closed(held) && at.elapsed() < FRESH
+        }) {
+            return;
+        }
+        *last = Some((reason.clone(), Instant::now()));
+        drop(last);
         let mut down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
         if down.is_some() {
             *down = Some(away(&reason));
         }
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
     }
+}
+
+/// Whether librdkafka says no more than that the connection was closed.
+fn is_only_closed(reason: &str) -> bool {
+    advice_on(reason) == advice_on("disconnected")
 }
 
 /// Why no broker can be reached, and what to do.
@@ -383,3 +408,28 @@ impl ClientContext for Heard {
 }
 
 impl ConsumerContext for Heard {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_not_forgotten_when_the_connection_is_closed_after_it() {
+        let heard = Heard::default();
+        heard.hear(None, "Disconnected (after 2ms in state APIVERSION_QUERY)");
+        assert_eq!(heard.last().as_deref(), Some("Disconnected"));
+        heard.hear(None, "SASL authentication error: Authentication failed (after 5ms)");
+        heard.hear(None, "Disconnected (after 2ms in state AUTH_REQ)");
+        assert_eq!(heard.last().as_deref(), Some("SASL authentication error: Authentication failed"));
+        heard.hear(None, "Connect to ipv4#127.0.0.1:1 failed: Connection refused");
+        assert!(heard.last().is_some_and(|said| said.ends_with("Connection refused")));
+        heard.forget();
+        assert_eq!(heard.last(), None);
+    }
+
+    #[test]
+    fn a_connection_that_is_closed_in_the_middle_of_tls_has_two_explanations() {
+        let advice = advice_on("Disconnected: SSL connection closed by peer");
+        assert!(advice.contains("does not speak TLS") && advice.contains("certificate"), "{advice}");
+    }
+}
