@@ -308,8 +308,8 @@ const ADVICE: [(&[&str], &str); 10] = [
     ),
     (
         &["ssl connection closed by peer"],
-        "The broker does not speak TLS on this port, or it does not accept this client's certificate: check the port, \
-         kafka.security and kafka.certificate_file",
+        "The broker closed the connection. It does not speak TLS on this port, it does not accept this client's certificate, or \
+         it expects a login: check the port, kafka.security, kafka.certificate_file and kafka.sasl",
     ),
     (
         &CLOSED,
@@ -428,8 +428,10 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_is_closed_in_the_middle_of_tls_has_two_explanations() {
+    fn a_connection_over_tls_that_is_closed_has_three_explanations() {
         let advice = advice_on("Disconnected: SSL connection closed by peer");
-        assert!(advice.contains("does not speak TLS") && advice.contains("certificate"), "{advice}");
+        for word in ["does not speak TLS", "certificate", "kafka.sasl"] {
+            assert!(advice.contains(word), "{advice}");
+        }
     }
 }
