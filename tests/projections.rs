@@ -29,7 +29,7 @@ use loquet_projections::ports::{
     ReactionJournal, ReadStore, Selection, SendError, StoreFailed, UnnotedFate, WriteFailed,
 };
 use loquet_projections::reactions::{Answer, Mails, Reaction, ReactionRunner};
-use loquet_projections::runner::{Follower, NotThere, Runner, Status, verify};
+use loquet_projections::runner::{Builder, Follower, NotThere, Runner, Status, verify};
 use loquet_projections::table::{Row, RowQuery, Table, find, select, select_where};
 use loquet_projections::view::{CannotApply, EventEnvelope, View, ViewId};
 use loquet_projections::views;
@@ -1442,6 +1442,46 @@ async fn a_new_version_of_a_view_is_built_beside_the_old_one_and_then_takes_its_
     status.reach(new.id(), world.head().await, PATIENCE).await.unwrap();
     assert_eq!(newest().await, "\"version 2\"");
     assert_eq!(rows.builds().await.unwrap().len(), 1);
+}
+
+/// Law 9, while rows are written and the next events are applied at the same time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_cannot_be_written_stops_its_view_there_though_later_events_were_applied_in_memory() {
+    const EVENTS: u64 = 104_000;
+    const BAD: u64 = 50_000;
+    let world = World::new();
+    world.node.active(1, "marie@example.be").await;
+    happen(&world.store, EVENTS).await;
+    let view: Arc<dyn ErasedView> = Arc::new(Counting(1));
+    let rows = world.rows("views.db");
+    let begin = async || {
+        let store = Arc::new(world.store.clone());
+        Builder::begin(store, world.node.codec.clone(), rows.clone(), vec![view.clone()]).await.unwrap()
+    };
+    let mut builder = begin().await;
+    let generation = builder.builds().next().unwrap().generation;
+    let file = rusqlite::Connection::open(world.folder.path().join("views.db")).unwrap();
+    file.execute_batch(&format!(
+        "CREATE TRIGGER bad BEFORE INSERT ON view_counting_1_{generation} WHEN NEW.key = '{BAD:020}'
+         BEGIN SELECT RAISE(ABORT, 'not this row'); END;"
+    ))
+    .unwrap();
+    let head = world.head().await;
+    let stopped = builder.build(head, |_| ()).await.unwrap_err().to_string();
+    assert!(stopped.contains(&format!("event {BAD}")) && stopped.contains("not this row"), "{stopped}");
+    let states = rows.builds().await.unwrap();
+    assert_eq!(states[0].position, Position(BAD - 1), "the checkpoint is before the event");
+    let count = |generation: u32| {
+        let count = format!("SELECT count(*) FROM view_counting_1_{generation}");
+        file.query_row(&count, [], |row| row.get::<_, u64>(0)).unwrap()
+    };
+    assert_eq!(count(generation), BAD - 1, "what follows the event is not there");
+
+    file.execute_batch("DROP TRIGGER bad").unwrap();
+    let mut again = begin().await;
+    let generation = again.builds().next().unwrap().generation;
+    again.build(head, |_| ()).await.unwrap();
+    assert_eq!(count(generation), head.0, "each event has its row");
 }
 
 /// Appends copies of the last event, in a stream of their own.
