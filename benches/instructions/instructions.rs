@@ -31,8 +31,9 @@ use tokio::runtime::{Builder, Runtime};
 
 /// What each benchmark took when it was last looked at.
 const COUNTS: &str = include_str!("counts.toml");
-/// How many times each thing is done. The first time costs more than the others, and should not count much.
-const TIMES: usize = 20;
+/// How many times each thing is done. What the program does now and then, such as noting when a token was used last, should
+/// not count much.
+const TIMES: usize = 100;
 
 /// The greatest count that a benchmark may have: a tenth more than in `counts.toml`.
 fn at_most(benchmark: &str, arguments: &[&str]) -> LibraryBenchmarkConfig {

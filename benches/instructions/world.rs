@@ -71,7 +71,7 @@ impl World {
     /// Asks for the lockout of an account.
     ///
     /// # Errors
-    /// None that can happen.
+    /// An error if the request can't be written.
     pub fn question(&self) -> Outcome<Request<Body>> {
         let uri = format!("/v1/accounts/{}/lockout", self.account);
         let bearer = format!("Bearer {}", self.server.token);
@@ -81,7 +81,7 @@ impl World {
     /// Asks for the first page of somebody who is logged in.
     ///
     /// # Errors
-    /// None that can happen.
+    /// An error if the request can't be written.
     pub fn page(&self) -> Outcome<Request<Body>> {
         let cookie = format!("__Host-loquet-session={}", self.session);
         Ok(Request::get("/").header(header::COOKIE, cookie).body(Body::empty())?)
@@ -91,7 +91,7 @@ impl World {
 /// Tries to log in as one of the people.
 ///
 /// # Errors
-/// None that can happen.
+/// An error if the request can't be written.
 pub fn attempt(person: usize, password: &str) -> Outcome<Request<Body>> {
     let email = format!("marie.dupont.{person}@boulangerie.example");
     let body = json!({ "email": email, "password": password }).to_string();

@@ -101,6 +101,8 @@ impl Writer {
         self.checkpoints.at_the_end(&self.connection);
     }
 
+    /// Never inlined, so that `benches/instructions` finds it and counts what it takes.
+    #[inline(never)]
     fn commit(&mut self, requests: Vec<Request>) {
         self.batch.observe(f64::from(u32::try_from(requests.len()).unwrap_or(u32::MAX)));
         if let Err(error) = self.settle() {
