@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use loquet_domain::ports::{EventStore, Position, RecordedEvent};
+use loquet_domain::values::email_address::EmailAddress;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -37,7 +38,7 @@ impl World {
     pub fn new() -> Outcome<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let folder = tempfile::tempdir()?;
-        let (server, events, session) = runtime.block_on(async {
+        let (server, events, session, account) = runtime.block_on(async {
             let mut server = Server::open(folder.path()).await?;
             open_accounts(&server.app, 2).await?;
             let events = server.store.read_all(Position(0), 100).await?;
@@ -51,9 +52,10 @@ impl World {
             server.build_views().await?;
             let session =
                 entered.get("session_token").and_then(Value::as_str).ok_or("no session")?.to_owned();
-            Outcome::Ok((server, events, session))
+            let account =
+                server.app.account_of(&EmailAddress::parse(&email(0))?).await?.ok_or("no account")?;
+            Outcome::Ok((server, events, session, account.to_string()))
         })?;
-        let account = events.iter().find_map(|event| event.stream.account()).ok_or("no account")?.to_string();
         let world = Self { runtime, server, events, session, account, _folder: folder };
         world.send(world.question()?, StatusCode::OK)?;
         world.send(world.page()?, StatusCode::OK)?;
@@ -68,7 +70,7 @@ impl World {
         self.runtime.block_on(self.server.call(request, status)).map(drop)
     }
 
-    /// Asks for the lockout of an account.
+    /// Asks for the lockout of the person who can log in.
     ///
     /// # Errors
     /// An error if the request can't be written.
@@ -88,13 +90,16 @@ impl World {
     }
 }
 
+fn email(person: usize) -> String {
+    format!("marie.dupont.{person}@boulangerie.example")
+}
+
 /// Tries to log in as one of the people.
 ///
 /// # Errors
 /// An error if the request can't be written.
 pub fn attempt(person: usize, password: &str) -> Outcome<Request<Body>> {
-    let email = format!("marie.dupont.{person}@boulangerie.example");
-    let body = json!({ "email": email, "password": password }).to_string();
+    let body = json!({ "email": email(person), "password": password }).to_string();
     let agent = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
     let json = Request::post("/v1/logins").header(header::CONTENT_TYPE, "application/json");
     Ok(json.header(header::USER_AGENT, agent).body(Body::from(body))?)
