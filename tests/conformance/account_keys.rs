@@ -31,6 +31,7 @@ macro_rules! adapter {
             an_erased_key_is_returned_by_no_call_and_no_other_is_made,
             an_erasure_wins_against_everybody_who_wants_the_key_meanwhile,
             those_still_held_are_those_that_were_made_and_not_erased,
+            keys_that_are_fetched_together_are_those_that_each_call_returns,
             a_store_that_ever_held_a_key_is_not_empty,
             the_key_for_commands_is_one_for_all_nodes_and_after_a_stop,
             what_one_node_signs_another_reads,
@@ -219,6 +220,30 @@ async fn those_still_held_are_those_that_were_made_and_not_erased(store: Store<P
         assert_eq!(held.into_iter().collect::<BTreeSet<_>>(), expected);
         assert_eq!(keys.still_held(Vec::new()).await, Ok(Vec::new()));
     }
+}
+
+async fn keys_that_are_fetched_together_are_those_that_each_call_returns(store: Store<Port>) {
+    let [one, other] = store.two();
+    one.make((0..6).map(account).collect()).await.unwrap();
+    erase(one.as_ref(), account(1)).await;
+    for keys in [&other, &one] {
+        keys.fetch(Vec::new()).await;
+        // Erased, unknown and repeated ones are among them.
+        keys.fetch((0..10).chain(0..3).map(account).collect()).await;
+        for n in [0, 2, 3, 4, 5] {
+            assert_eq!(key(keys.held(account(n)).await), key(one.held(account(n)).await), "account {n}");
+        }
+        assert!(is_erased(&keys.held(account(1)).await));
+        for n in 6..10 {
+            assert!(keys.held(account(n)).await.is_err(), "account {n} never had a key");
+        }
+    }
+    erase(one.as_ref(), account(2)).await;
+    one.fetch(vec![account(2)]).await;
+    assert!(is_erased(&one.held(account(2)).await));
+    other.refresh().await.unwrap();
+    other.fetch(vec![account(2)]).await;
+    assert!(is_erased(&other.held(account(2)).await), "what was fetched before goes at the next refresh");
 }
 
 async fn a_store_that_ever_held_a_key_is_not_empty(store: Store<Port>) {
