@@ -211,6 +211,17 @@ mod tests {
         assert!((colour("#ffffff").contrast(WHITE) - 1.0).abs() < 1e-9);
     }
 
+    /// Otherwise the contrast would be judged on grounds that no page has.
+    #[test]
+    fn the_grounds_are_those_of_the_style_sheet() {
+        let style = include_str!("assets/style.css");
+        let (light, dark) = style.split_once("prefers-color-scheme: dark").unwrap();
+        for (part, [card, paper]) in [(light, LIGHT), (dark, DARK)] {
+            let grounds = format!("--paper: {paper}; --card: {card};");
+            assert!(part.contains(&grounds), "{grounds}");
+        }
+    }
+
     #[test]
     fn a_colour_is_taken_if_text_can_be_read_by_day_and_by_night() {
         for text in ["#0f5c4a", "#003366", "#8a1538", "#000000", "#4b2e83", "#B00020"] {
