@@ -13,9 +13,12 @@ run: ## Build and start everything on the embedded store, in ./var, without conf
 	@$(if $(HAS_PERL),,echo "There is no complete Perl here: building without Kafka.")
 	$(CARGO) run --locked --quiet --package loquet $(FEATURES) -- serve --dev
 
+# Many tests wait: for a broker, for a browser, for a time to pass. One more than there are cores keeps the cores busy.
+export RUST_TEST_THREADS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 test: install-test-tools ## Install what the tests need, and run them all
-	$(CARGO) build --locked --package loquet
-	$(CARGO) test --locked --workspace
+	$(CARGO) build --locked --workspace --bin loquet
+	$(CARGO) test --locked --workspace --no-fail-fast
 
 counts: install-test-tools ## Count the instructions of what is done most, and fail where a count grew by a tenth
 	GUNGRAUN_RUNNER=$(CURDIR)/target/test-tools/cargo/bin/gungraun-runner \

@@ -10,6 +10,7 @@
 )]
 
 pub mod append_load;
+pub mod bare_postgres;
 pub mod client;
 pub mod constant;
 pub mod history;

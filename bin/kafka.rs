@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use loquet_crypto::random_ids::RandomIdentities;
 use loquet_domain::app::App;
-use loquet_domain::ports::{EventCodec, EventStore, Identities, Position};
+use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, Identities, Position};
+use loquet_domain::values::plain_text::visible;
 use loquet_http::read_order;
+use loquet_http_ports::dead_letters::{DeadLetter, DeadLetters as ShowDeadLetters, DeadLettersUnreadable};
 use loquet_kafka::publisher::current_position;
 use loquet_kafka::{
     CheckpointTopic, Connection, DeadLetters, Identity, Mechanism, MissingTopics, OrderIntake, Orders,
@@ -19,7 +21,7 @@ use loquet_projections::leader::Leadership;
 use loquet_projections::ports::Clock;
 use loquet_projections::runner::Status;
 use loquet_public_events::{Contract, Mode};
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{Mutex, OnceCell, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
@@ -31,6 +33,8 @@ const USUAL_PORT: u16 = 9092;
 const LONGEST_TOPIC: usize = 249;
 /// How long a stop waits for Kafka.
 const STOP: Duration = Duration::from_secs(5);
+/// How long a page waits for Kafka.
+const SHOW: Duration = Duration::from_secs(3);
 /// The settings that have no effect without TLS.
 const OF_TLS: [&str; 4] =
     ["kafka.ca_file", "kafka.certificate_file", "kafka.key_file", "kafka.key_password_file"];
@@ -320,6 +324,58 @@ pub(crate) async fn look(settings: &KafkaSettings) -> Seen {
 async fn count_dead_letters(connection: &Connection, orders: &Orders) -> Result<usize, Trouble> {
     let orders = Orders { missing: MissingTopics::Refuse, ..orders.clone() };
     Ok(DeadLetters::open(connection, &orders).await?.list().await?.len())
+}
+
+/// The orders that could not be taken, as the HTTP interface shows them.
+struct ShownDeadLetters(Arc<DeadLettersInTurn>);
+
+/// Reads them one at a time. A read blocks a thread, for longer than a page waits if Kafka is down. However often somebody
+/// asks, no more than one thread waits.
+struct DeadLettersInTurn {
+    connection: Connection,
+    orders: Orders,
+    turn: Mutex<OnceCell<DeadLetters>>,
+}
+
+/// The orders that could not be taken. `None` if no orders are taken from Kafka.
+pub(crate) fn dead_letters(settings: &KafkaSettings) -> Option<Arc<dyn ShowDeadLetters>> {
+    let orders = Orders { missing: MissingTopics::Refuse, ..settings.orders.clone()? };
+    let (connection, turn) = (settings.connection.clone(), Mutex::default());
+    Some(Arc::new(ShownDeadLetters(Arc::new(DeadLettersInTurn { connection, orders, turn }))))
+}
+
+impl DeadLettersInTurn {
+    async fn read(self: Arc<Self>) -> Result<Vec<DeadLetter>, Trouble> {
+        let late = || Trouble::Kafka("Kafka still does not answer".to_owned());
+        let held = tokio::time::timeout(SHOW, self.turn.lock()).await.map_err(|_| late())?;
+        let open = || DeadLetters::open(&self.connection, &self.orders);
+        let letters = held.get_or_try_init(open).await?.list().await?;
+        let shown = letters.into_iter().map(|letter| DeadLetter {
+            // Another program may have written it without a moment.
+            since: letter.at.parse().unwrap_or_default(),
+            id: letter.id,
+            reason: visible(&letter.reason).into_owned(),
+        });
+        let mut shown: Vec<_> = shown.collect();
+        shown.sort_by(|one, other| (one.since, &one.id).cmp(&(other.since, &other.id)));
+        Ok(shown)
+    }
+}
+
+impl ShowDeadLetters for ShownDeadLetters {
+    fn list(&self) -> BoxFuture<'_, Result<Vec<DeadLetter>, DeadLettersUnreadable>> {
+        // The task outlives a caller who waits no longer: it keeps its turn as long as the thread is blocked.
+        let reading = tokio::spawn(self.0.clone().read());
+        Box::pin(async move {
+            match tokio::time::timeout(SHOW, reading).await {
+                Ok(Ok(read)) => read.map_err(|trouble| DeadLettersUnreadable(Causes(&trouble).to_string())),
+                Ok(Err(ended)) => Err(DeadLettersUnreadable(ended.to_string())),
+                Err(_) => {
+                    Err(DeadLettersUnreadable(format!("Kafka did not answer within {} s", SHOW.as_secs())))
+                }
+            }
+        })
+    }
 }
 
 /// What runs with Kafka, until it is told to stop.

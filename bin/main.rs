@@ -10,6 +10,7 @@ mod config;
 mod demo;
 mod engine;
 mod exit_codes;
+mod extract;
 #[cfg_attr(not(feature = "kafka"), path = "without_kafka.rs")]
 mod kafka;
 mod mode;
@@ -141,6 +142,7 @@ fn run(cli: Cli, mut config: Config, as_of: Option<String>) -> anyhow::Result<Ex
             Command::Account(command) => done(commands::account::run(&directory, &mut config, command).await),
             Command::Company(command) => done(commands::company::run(&directory, command).await),
             Command::Site(command) => done(commands::site::run(&directory, command).await),
+            Command::Lockout(command) => done(commands::lockout::run(&directory, command).await),
             Command::Terminal(command) => commands::terminal::run(&directory, &mut config, command).await,
             Command::Permission(PermissionCommand::Ask(ask)) => {
                 commands::permission::ask(&directory, ask).await

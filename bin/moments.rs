@@ -25,11 +25,22 @@ pub(crate) fn optional(text: Option<&String>, what: &str) -> anyhow::Result<Opti
 }
 
 /// A point of history.
+#[derive(Clone, Copy)]
 pub(crate) enum Point {
     /// A moment.
     Moment(Moment),
     /// A position of the log.
     Position(Position),
+}
+
+impl Point {
+    /// Whether an event at this position and moment comes before the point.
+    pub(crate) fn is_after(self, position: Position, at: Moment) -> bool {
+        match self {
+            Self::Moment(moment) => at < moment,
+            Self::Position(point) => position < point,
+        }
+    }
 }
 
 /// Reads a moment or a position.

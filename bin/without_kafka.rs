@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use loquet_domain::app::App;
 use loquet_domain::ports::{EventCodec, EventStore, Position};
+use loquet_http_ports::dead_letters::DeadLetters;
 use loquet_metrics::Metrics;
 use loquet_projections::leader::Leadership;
 use loquet_projections::ports::Clock;
@@ -78,6 +79,10 @@ pub(crate) struct Server<'a> {
     pub(crate) clock: &'a Clock,
     pub(crate) node: &'a str,
     pub(crate) leadership: watch::Receiver<Leadership>,
+}
+
+pub(crate) fn dead_letters(settings: &KafkaSettings) -> Option<Arc<dyn DeadLetters>> {
+    match *settings {}
 }
 
 pub(crate) fn start(settings: &KafkaSettings, _: Server<'_>) -> Running {

@@ -25,4 +25,5 @@ pub mod search;
 pub mod table;
 pub mod view;
 pub mod views;
+pub mod what_if;
 pub mod words;

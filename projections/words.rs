@@ -56,6 +56,14 @@ impl Words {
     fn look_up(&self, language: Language, name: &str, places: Places<'_>) -> Option<String> {
         let bundle = self.bundle(language)?;
         let pattern = bundle.get_message(name)?.value()?;
+        // Most texts have no variables.
+        if pattern.elements.len() == 1 {
+            let mut faults = Vec::new();
+            let text = bundle.format_pattern(pattern, None, &mut faults);
+            if faults.is_empty() {
+                return Some(text.into_owned());
+            }
+        }
         let mut args = FluentArgs::new();
         for (place, text) in places {
             // A count is a number, so that a text can choose by it.

@@ -153,6 +153,21 @@ impl Browser {
         }
     }
 
+    /// How many elements match.
+    pub async fn count(&self, css: &str) -> usize {
+        self.client.find_all(Locator::Css(css)).await.unwrap().len()
+    }
+
+    /// What stands in the cells of the row of a table with this head.
+    pub async fn row(&self, head: &str) -> Vec<String> {
+        let path = format!("//tr[th[normalize-space()=\"{head}\"]]/td");
+        let mut cells = Vec::new();
+        for cell in self.client.find_all(Locator::XPath(&path)).await.unwrap() {
+            cells.push(cell.text().await.unwrap().trim().to_owned());
+        }
+        cells
+    }
+
     /// Waits until the page has something.
     pub async fn find(&self, css: &str) -> Element {
         let begun = Instant::now();
@@ -201,6 +216,18 @@ impl Browser {
             }
         }
         panic!("there is nothing to press with '{text}' on {}:\n{}", self.path().await, self.text().await);
+    }
+
+    /// Fetches the target of the first link with this text, as a download does: its type, and its size in bytes.
+    pub async fn download(&self, text: &str) -> (String, u64) {
+        let script = "const done = arguments[arguments.length - 1];
+            const link = [...document.links].find((link) => link.textContent === arguments[0]);
+            fetch(link.href).then(async (answer) => {
+                const content = await answer.arrayBuffer();
+                done([answer.headers.get('content-type'), content.byteLength]);
+            });";
+        let answer = self.client.execute_async(script, vec![text.into()]).await.unwrap();
+        (answer[0].as_str().unwrap_or_default().to_owned(), answer[1].as_u64().unwrap_or_default())
     }
 
     /// What the console of the browser says, errors alone. A status of ours that is no success is none.

@@ -1,6 +1,7 @@
 //! The variables and the clock of the machine that runs the tests. They are read only here.
 
 use std::ffi::OsString;
+use std::process::Command;
 
 use chrono::{DateTime, Utc};
 
@@ -10,9 +11,20 @@ pub fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// Returns the path of the cargo that runs the tests.
-pub fn cargo() -> OsString {
-    variable("CARGO").unwrap_or_else(|| "cargo".into())
+/// The cargo that runs the tests, as a command outside of them. Cargo tells a test which package it belongs to. Build scripts
+/// ask for that too, and what depends on them would be built again for each package.
+#[expect(clippy::disallowed_methods, reason = "the one place of the tests that reads variables")]
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(variable("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("CARGO_MANIFEST") || name.starts_with("CARGO_PKG"))
+        {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }
 
 /// Returns the names of the variables that are settings of Loquet. A test removes them for the programs that

@@ -17,6 +17,7 @@
 )]
 
 pub mod browser;
+mod described;
 pub mod environment;
 pub mod kafka_broker;
 pub mod kit;

@@ -20,8 +20,8 @@ use loquet_projections::erased_view::ErasedView;
 use loquet_projections::index::Entry;
 use loquet_projections::leader::{Leader, Term};
 use loquet_projections::mail::{
-    Delivery, Letterhead, Letters, MailHelp, MailKind, MailStatus, Mailboxes, Message, Sender, Sending,
-    Verdict,
+    Accent, Accents, Delivery, Letterhead, Letters, MailHelp, MailKind, MailStatus, Mailboxes, Message,
+    Sender, Sending, Verdict,
 };
 use loquet_projections::mail::{MailLedger, MailState};
 use loquet_projections::ports::{
@@ -473,6 +473,10 @@ fn post_over<J: ReactionJournal + Lease + 'static>(
         brand: "MyCCV".to_owned(),
         public_url: "https://portal.example".to_owned(),
         time_zone: "Europe/Brussels".parse().unwrap(),
+        accents: Accents {
+            light: Accent { colour: "#003366".to_owned(), text: "#ffffff".to_owned() },
+            dark: Accent { colour: "#99c2ff".to_owned(), text: "#121614".to_owned() },
+        },
     };
     let letters = Arc::new(Letters::new(head).unwrap());
     let (store, node) = (Arc::new(world.store.clone()), world.node.clone());
@@ -1753,7 +1757,7 @@ async fn verifying_finds_a_row_that_is_not_what_the_log_says() {
         ("accounts", world.head().await, &[][..])
     );
     let file = rusqlite::Connection::open(world.folder.path().join("live.db")).unwrap();
-    file.execute("UPDATE view_accounts_4_1 SET row = replace(row, 'active', 'erased')", []).unwrap();
+    file.execute("UPDATE view_accounts_5_1 SET row = replace(row, 'active', 'erased')", []).unwrap();
     assert_eq!(judge("altered.db").await.differing, [account.unwrap().to_string()]);
 }
 

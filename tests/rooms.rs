@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use loquet_tests::environment;
 
@@ -14,7 +13,7 @@ fn root() -> PathBuf {
 /// The packages in a package's own tree, build and test dependencies left out.
 #[track_caller]
 fn tree(package: &str, depth: &str) -> BTreeSet<String> {
-    let mut cargo = Command::new(environment::cargo());
+    let mut cargo = environment::cargo();
     cargo.args(["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--depth", depth]);
     let output = cargo.args(["--package", package]).current_dir(root()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

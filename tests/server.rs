@@ -13,15 +13,16 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::environment;
+use crate::{described, environment};
 
 /// Returns the path of the program. Builds it if it is not up to date.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
-        let mut build = Command::new(environment::cargo());
-        build.args(["build", "--quiet", "--package", "loquet", "--manifest-path"]).arg(manifest);
+        let mut build = environment::cargo();
+        // The features of the whole workspace, as the tests have them: otherwise most crates would be built twice.
+        build.args(["build", "--quiet", "--workspace", "--bin", "loquet", "--manifest-path"]).arg(manifest);
         assert!(build.status().unwrap().success(), "the program can't be built");
         // target/debug/deps/<this test> -> target/debug/loquet
         std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("loquet")
@@ -260,8 +261,10 @@ impl Server {
         token: Option<&str>,
         body: Option<&Value>,
     ) -> Result<Answer, reqwest::Error> {
-        let mut request =
-            self.client.request(method, format!("{}{path}", self.url)).header("accept-language", "en");
+        let mut request = self
+            .client
+            .request(method.clone(), format!("{}{path}", self.url))
+            .header("accept-language", "en");
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -270,7 +273,9 @@ impl Server {
         }
         let answer = request.send().await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
-        Ok(Answer { status, headers, text: answer.text().await? })
+        let answer = Answer { status, headers, text: answer.text().await? };
+        described::check(&method, path, &answer);
+        Ok(answer)
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {

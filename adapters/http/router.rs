@@ -19,9 +19,9 @@ use crate::portal;
 use crate::responses::problem;
 use crate::routes::orders::OrderBody;
 use crate::routes::{
-    accounts, bulk, companies, dev_mail, devices, events, feed, groups, health, links, logins, metrics,
-    orders, pages, permissions, problems, receipts, search, sessions, sites, staff, support, takeovers,
-    terminals,
+    accounts, activity, audit, bulk, companies, dead_letters, dev_mail, devices, events, feed, groups,
+    health, links, lockouts, logins, metrics, orders, pages, permissions, problems, receipts, search,
+    sessions, sites, staff, support, takeovers, terminals,
 };
 use crate::state::Api;
 
@@ -30,6 +30,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(orders::place, orders::list))
         .routes(routes!(orders::show))
         .routes(routes!(orders::resolve))
+        .routes(routes!(dead_letters::list))
         .routes(routes!(sessions::log_out))
         .routes(routes!(accounts::finding::list, accounts::admission::create))
         .routes(routes!(accounts::finding::show, accounts::profile::change, accounts::ending::delete))
@@ -51,6 +52,13 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(accounts::admission::change_role))
         .routes(routes!(staff::list, staff::invite))
         .routes(routes!(support::diagnosis))
+        .routes(routes!(lockouts::list))
+        .routes(routes!(activity::count))
+        .routes(routes!(audit::checkpoints::list))
+        .routes(routes!(audit::what_if::ask))
+        .routes(routes!(audit::exports::begin, audit::exports::list))
+        .routes(routes!(audit::exports::show))
+        .routes(routes!(audit::exports::download))
         .routes(routes!(search::search))
         .routes(routes!(accounts::second_step::show))
         .routes(routes!(accounts::second_step::reset))

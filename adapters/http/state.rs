@@ -12,7 +12,10 @@ use loquet_domain::ports::{
 };
 use loquet_domain::values::language::Language;
 use loquet_http_ports::answers::Answers;
+use loquet_http_ports::dead_letters::DeadLetters;
 use loquet_http_ports::dev_mails::DevMails;
+use loquet_http_ports::exports::Exports;
+use loquet_http_ports::log_proof::LogProof;
 use loquet_http_ports::service_tokens::ServiceTokens;
 use loquet_metrics::Metrics;
 use loquet_projections::local_time::TimeZone;
@@ -88,6 +91,12 @@ pub struct Api {
     pub answers: Arc<dyn Answers>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
+    /// What keeps the proof of the log.
+    pub proof: Arc<dyn LogProof>,
+    /// The orders from Kafka that could not be taken. `None`: no orders are taken from Kafka.
+    pub dead_letters: Option<Arc<dyn DeadLetters>>,
+    /// Writes extracts of the history.
+    pub exports: Arc<dyn Exports>,
     /// The mail queue. The metrics show how many mails wait.
     pub mails: Arc<dyn MailLedger>,
     /// The proxies that may report a client's address.

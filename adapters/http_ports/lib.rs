@@ -3,6 +3,9 @@
 #![forbid(unsafe_code)]
 
 pub mod answers;
+pub mod dead_letters;
 pub mod dev_mails;
+pub mod exports;
+pub mod log_proof;
 pub mod scope;
 pub mod service_tokens;

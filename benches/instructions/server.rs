@@ -1,5 +1,6 @@
 //! The HTTP interface without a network: requests go to its routes within the process.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
@@ -22,6 +23,8 @@ use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, Position};
 use loquet_http::{
     Api, CompanyMails, Drawing, Followers, History, Limiter, Limits, Past, Pasts, Rate, router,
 };
+use loquet_http_ports::exports::{ArchiveUnreadable, Export, Exports, NewExport, NotBegun};
+use loquet_http_ports::log_proof::{LogProof, ProofState, ProofUnreadable};
 use loquet_http_ports::scope::Scope;
 use loquet_http_ports::service_tokens::{Grant, ServiceTokens};
 use loquet_metrics::Metrics;
@@ -36,6 +39,7 @@ use loquet_sqlite::mail_journal::SqliteJournal;
 use loquet_sqlite::read_store::SqliteReadStore;
 use loquet_sqlite::service_tokens::SqliteServiceTokens;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::Outcome;
 use crate::engine::{context, open};
@@ -67,6 +71,32 @@ impl Pasts for NoPasts {
     fn open(&self, position: Position) -> BoxFuture<'_, Result<Past, StoreFailed>> {
         let refused = StoreFailed::new(format!("the past at {position} is not kept"));
         Box::pin(std::future::ready(Err(refused)))
+    }
+}
+
+/// Nothing here takes an extract.
+struct NoExports;
+
+impl Exports for NoExports {
+    fn begin(&self, _: NewExport) -> BoxFuture<'_, Result<(), NotBegun>> {
+        Box::pin(async { Err(NotBegun::TooMany(0)) })
+    }
+
+    fn list(&self) -> Vec<Export> {
+        Vec::new()
+    }
+
+    fn open(&self, _: Uuid) -> Result<Option<File>, ArchiveUnreadable> {
+        Ok(None)
+    }
+}
+
+/// Nothing here asks about the proof.
+struct NoProof;
+
+impl LogProof for NoProof {
+    fn state(&self, _: usize, _: u64) -> BoxFuture<'_, Result<ProofState, ProofUnreadable>> {
+        Box::pin(std::future::ready(Err(ProofUnreadable("it is not kept".to_owned()))))
     }
 }
 
@@ -108,6 +138,9 @@ impl Server {
             answers: Arc::new(SqliteAnswers::open(&folder.join("answers.db"), keys.commands_key().await?)?),
             keys,
             metrics: Arc::new(Metrics::new("0", "bench")),
+            proof: Arc::new(NoProof),
+            exports: Arc::new(NoExports),
+            dead_letters: None,
             mails: Arc::new(SqliteJournal::open(&folder.join("reactions.db"))?),
             trusted_proxies: Vec::new(),
             limiter: Arc::new(Limiter::new(&UNLIMITED)),

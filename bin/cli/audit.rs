@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::words;
+
 #[derive(Subcommand)]
 pub(crate) enum AuditCommand {
     /// Print the public key that checks the checkpoints of this log. Keep it apart from the data.
@@ -81,6 +83,7 @@ pub(crate) struct AuditPermissions {
     /// The account: its id or its e-mail address.
     pub(crate) account: String,
     /// The id of the site.
+    #[arg(value_parser = words::id::<loquet_domain::ids::SiteId>)]
     pub(crate) site: loquet_domain::ids::SiteId,
     /// Print JSON.
     #[arg(long)]
@@ -92,11 +95,11 @@ pub(crate) struct Timeline {
     /// Whose history: the id or the e-mail address of an account, the id or the enterprise number of a company, the id of a
     /// site or a terminal, or `administration`. By default, everything.
     pub(crate) whose: Option<String>,
-    /// The first moment, such as 2026-11-01 or 2026-11-01T08:00:00Z.
-    #[arg(long, value_name = "MOMENT")]
+    /// The first moment, such as 2026-11-01 or 2026-11-01T08:00:00Z, or the first position of the log, such as 1042.
+    #[arg(long, value_name = "MOMENT", value_parser = words::point)]
     pub(crate) from: Option<String>,
-    /// The first moment that no longer counts.
-    #[arg(long, value_name = "MOMENT")]
+    /// The first moment, or the first position, that no longer counts.
+    #[arg(long, value_name = "MOMENT", value_parser = words::point)]
     pub(crate) to: Option<String>,
     /// The language of the sentences.
     #[arg(long, value_parser = ["en", "fr", "nl"], default_value = "en")]
@@ -111,10 +114,10 @@ pub(crate) struct ExportHistory {
     /// The directory. It must not exist.
     pub(crate) folder: PathBuf,
     /// The first moment, such as 2026-11-01 or 2026-11-01T08:00:00Z. By default, the beginning of the log.
-    #[arg(long, value_name = "MOMENT")]
+    #[arg(long, value_name = "MOMENT", value_parser = words::moment)]
     pub(crate) from: Option<String>,
     /// The first moment that no longer counts. By default, the end of the log.
-    #[arg(long, value_name = "MOMENT")]
+    #[arg(long, value_name = "MOMENT", value_parser = words::moment)]
     pub(crate) to: Option<String>,
     /// Add the accounts, companies, sites and terminals as they were at the end, or at the moment of --as-of.
     #[arg(long)]
@@ -123,7 +126,7 @@ pub(crate) struct ExportHistory {
     #[arg(long, requires = "reason")]
     pub(crate) personal: bool,
     /// Why the extract is taken. The log keeps it, unencrypted: name no person.
-    #[arg(long)]
+    #[arg(long, value_parser = words::remark)]
     pub(crate) reason: Option<String>,
 }
 
@@ -149,10 +152,10 @@ pub(crate) struct WhatIf {
     #[arg(long, value_name = "POLICY")]
     pub(crate) policy: Vec<String>,
     /// The first moment that counts, such as 2026-11-01 or 2026-11-01T08:00:00Z. By default, the beginning of the log.
-    #[arg(long, value_name = "MOMENT")]
+    #[arg(long, value_name = "MOMENT", value_parser = words::moment)]
     pub(crate) from: Option<String>,
     /// The first moment that no longer counts. By default, the end of the log.
-    #[arg(long, value_name = "MOMENT")]
+    #[arg(long, value_name = "MOMENT", value_parser = words::moment)]
     pub(crate) to: Option<String>,
     /// A file for a chart (SVG).
     #[arg(long, value_name = "FILE")]

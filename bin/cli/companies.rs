@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use loquet_domain::terminals::ReleaseCause;
 use loquet_domain::values::permission::Permission;
 
-use super::Remote;
+use super::{Remote, words};
 
 #[derive(Subcommand)]
 pub(crate) enum CompanyCommand {
@@ -23,13 +23,13 @@ pub(crate) struct EraseCompany {
     /// The company's enterprise number or id.
     pub(crate) company: String,
     /// The reason. It is sent to the server.
-    #[arg(long)]
+    #[arg(long, value_parser = words::remark)]
     pub(crate) reason: String,
     /// Erase the company without a question. Without this flag, the command asks at a terminal, and fails elsewhere.
     #[arg(long)]
     pub(crate) yes: bool,
     /// The address of a running server, such as `http://127.0.0.1:8080`.
-    #[arg(long)]
+    #[arg(long, value_parser = words::server_url)]
     pub(crate) url: String,
     /// A file that contains a service token with the scopes accounts:delete and companies:read.
     #[arg(long)]
@@ -87,6 +87,7 @@ pub(crate) struct ListSites {
 #[derive(Args)]
 pub(crate) struct WhichSite {
     /// The site's id.
+    #[arg(value_parser = words::id::<loquet_domain::ids::SiteId>)]
     pub(crate) site: loquet_domain::ids::SiteId,
     /// Print JSON.
     #[arg(long)]
@@ -122,7 +123,7 @@ pub(crate) struct ReleaseTerminal {
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(ReleaseCause::ALL.map(ReleaseCause::name)))]
     pub(crate) cause: String,
     /// The reason, in your own words. It is stored in the log, encrypted.
-    #[arg(long)]
+    #[arg(long, value_parser = words::remark)]
     pub(crate) reason: String,
     /// The running server that does the work. The token needs the scope companies:write.
     #[command(flatten)]
@@ -138,13 +139,13 @@ pub(crate) struct ImportTerminals {
     #[arg(long)]
     pub(crate) company: String,
     /// The reason. It is stored in the log. A token of the supplier's staff needs one.
-    #[arg(long)]
+    #[arg(long, value_parser = words::remark)]
     pub(crate) reason: Option<String>,
     /// Print what would be done, and change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// The address of the running server, such as `http://127.0.0.1:8080`.
-    #[arg(long)]
+    #[arg(long, value_parser = words::server_url)]
     pub(crate) url: String,
     /// A file that contains a service token with the scope companies:write, and companies:read to find a number.
     #[arg(long)]
@@ -196,6 +197,7 @@ pub(crate) struct ListTakeOvers {
 #[derive(Args)]
 pub(crate) struct WhichTakeOver {
     /// The take-over's id.
+    #[arg(value_parser = words::id::<loquet_domain::ids::TakeOverId>)]
     pub(crate) takeover: loquet_domain::ids::TakeOverId,
     /// Print JSON.
     #[arg(long)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::output::Json;
+use super::words;
 
 #[derive(Args)]
 pub(crate) struct Schema {
@@ -28,6 +29,7 @@ pub(crate) enum WebhookCommand {
     /// List the deliveries of a webhook that failed: those that are tried again, and dead letters.
     Failing {
         /// The id of the webhook.
+        #[arg(value_parser = words::id::<uuid::Uuid>)]
         id: uuid::Uuid,
         /// Print JSON.
         #[arg(long)]
@@ -37,12 +39,14 @@ pub(crate) enum WebhookCommand {
     /// it goes on.
     Retry {
         /// The id of the webhook.
+        #[arg(value_parser = words::id::<uuid::Uuid>)]
         id: uuid::Uuid,
     },
     /// Set the position of a webhook: events after it are sent next. Deliveries of later events are removed first. If the
     /// webhook was stopped, it goes on.
     SetPosition {
         /// The id of the webhook.
+        #[arg(value_parser = words::id::<uuid::Uuid>)]
         id: uuid::Uuid,
         /// The position. 0 sends the whole history again.
         position: u64,
@@ -50,6 +54,7 @@ pub(crate) enum WebhookCommand {
     /// Remove a webhook, with its deliveries.
     Remove {
         /// The id of the webhook.
+        #[arg(value_parser = words::id::<uuid::Uuid>)]
         id: uuid::Uuid,
         /// Remove it without a question. Without this flag, the command asks at a terminal, and fails elsewhere.
         #[arg(long)]
@@ -76,6 +81,7 @@ pub(crate) struct AddWebhook {
 #[derive(Args)]
 pub(crate) struct RotateWebhook {
     /// The id of the webhook.
+    #[arg(value_parser = words::id::<uuid::Uuid>)]
     pub(crate) id: uuid::Uuid,
     /// The number of hours for which deliveries are signed with the old secret too.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(0..=720))]

@@ -13,6 +13,27 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("order dead-letters show", &["order dead-letters show orders/0/42"]),
     ("order dead-letters retry", &["order dead-letters retry orders/0/42"]),
     ("order dead-letters discard", &["order dead-letters discard orders/0/42 --yes"]),
+    ("account list", &["account list --company 0123.456.749", "account list --awaiting-conversion --json"]),
+    (
+        "account release",
+        &["account release marie@boulangerie.example --reason 'called back on the number on file'"],
+    ),
+    (
+        "account send-activation",
+        &["account send-activation jan@boulangerie.example --reason 'the link has expired'"],
+    ),
+    ("account send-reset", &["account send-reset jan@boulangerie.example --reason 'forgot the password'"]),
+    (
+        "account convert",
+        &["account convert an@boulangerie.example --to administrator --reason 'the owner asked by letter'"],
+    ),
+    (
+        "account reset-second-step",
+        &[
+            "account reset-second-step jan@boulangerie.example --reason 'lost the phone' --identity-proof 'named two invoices'",
+        ],
+    ),
+    ("lockout list", &["lockout list", "lockout list --json"]),
     ("account show", &["account show marie@boulangerie.example"]),
     ("account history", &["account history marie@boulangerie.example --json"]),
     (

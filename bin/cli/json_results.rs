@@ -5,7 +5,12 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// The words of the commands whose result is printed as JSON with `--json`.
 const COMMANDS: &[&str] = &[
+    "account convert",
     "account erase",
+    "account release",
+    "account reset-second-step",
+    "account send-activation",
+    "account send-reset",
     "staff invite",
     "audit check-export",
     "audit check-proof",

@@ -7,6 +7,7 @@ use clap::{Arg, Args, CommandFactory, Parser, Subcommand};
 use crate::config;
 use crate::engine::Engine;
 
+pub(crate) mod accounts;
 mod audit;
 mod companies;
 mod downstream;
@@ -16,6 +17,7 @@ mod output;
 pub(crate) mod past;
 mod words;
 
+pub(crate) use accounts::{AccountCommand, Erase, Export, LockoutCommand, Which};
 pub(crate) use audit::{
     AuditCommand, AuditPermissions, CheckProof, ExportHistory, Timeline, VerifyLog, WhatIf,
 };
@@ -89,9 +91,12 @@ pub(crate) enum Command {
     /// Import orders, or show and retry orders from Kafka that could not be taken.
     #[command(subcommand, visible_alias = "orders")]
     Order(OrderCommand),
-    /// Show accounts and their history, or erase one.
+    /// List and show accounts, help a person who can't log in, or erase one.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// List the accounts that are locked out.
+    #[command(subcommand)]
+    Lockout(LockoutCommand),
     /// Invite members of the supplier's staff.
     #[command(subcommand)]
     Staff(StaffCommand),
@@ -280,71 +285,16 @@ pub(crate) struct InviteStaff {
     pub(crate) remote: Remote,
 }
 
-#[derive(Subcommand)]
-pub(crate) enum AccountCommand {
-    /// Show an account as it is now.
-    Show(Which),
-    /// Show every event of an account.
-    History(Which),
-    /// Write everything that is held on a person to standard output (GDPR, articles 15 and 20). A running server does
-    /// it, and records that it did.
-    Export(Export),
-    /// Erase a person: delete the account, and then the key of the personal data. This cannot be undone.
-    Erase(Erase),
-}
-
-#[derive(Args)]
-pub(crate) struct Export {
-    /// The account's e-mail address or id.
-    pub(crate) account: String,
-    /// The reason. It is stored in the log.
-    #[arg(long)]
-    pub(crate) reason: String,
-    /// Write text to read, in the account's language, instead of JSON.
-    #[arg(long)]
-    pub(crate) text: bool,
-    /// The address of a running server, such as `http://127.0.0.1:8080`.
-    #[arg(long)]
-    pub(crate) url: String,
-    /// A file that contains a service token with the scopes accounts:read and accounts:write. With support:read, the
-    /// file has the notes of support too.
-    #[arg(long)]
-    pub(crate) token_file: PathBuf,
-}
-
-#[derive(Args)]
-pub(crate) struct Erase {
-    /// The account's e-mail address or id.
-    pub(crate) account: String,
-    /// The reason. It is stored in the log.
-    #[arg(long)]
-    pub(crate) reason: String,
-    /// Erase the person without a question. Without this flag, the command asks at a terminal, and fails elsewhere.
-    #[arg(long)]
-    pub(crate) yes: bool,
-    #[command(flatten)]
-    pub(crate) remote: Remote,
-}
-
 /// A running server that does the work instead of this process.
 #[derive(Args)]
 pub(crate) struct Remote {
     /// The address of a running server, such as `http://127.0.0.1:8080`. Without this flag, the command opens the
     /// data directory itself.
-    #[arg(long, requires = "token_file")]
+    #[arg(long, requires = "token_file", value_parser = words::server_url)]
     pub(crate) url: Option<String>,
     /// A file that contains a service token with the required scope.
     #[arg(long)]
     pub(crate) token_file: Option<PathBuf>,
-}
-
-#[derive(Args)]
-pub(crate) struct Which {
-    /// The account's e-mail address or id.
-    pub(crate) account: String,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Subcommand)]
@@ -437,6 +387,7 @@ pub(crate) struct ListMails {
 #[derive(Args)]
 pub(crate) struct WhichMail {
     /// The mail's id. `mail list` prints it, and the Message-ID of the mail begins with it.
+    #[arg(value_parser = words::id::<uuid::Uuid>)]
     pub(crate) mail: uuid::Uuid,
     /// Print JSON.
     #[arg(long)]
@@ -578,7 +529,7 @@ pub(crate) struct Doctor {
 #[derive(Args)]
 pub(crate) struct Health {
     /// The address of the server. Default: `http.listen`, on this machine.
-    #[arg(long)]
+    #[arg(long, value_parser = words::server_url)]
     pub(crate) url: Option<String>,
     /// Only ask whether the process runs. A process that runs may still wait for a database, or read the log.
     #[arg(long)]

@@ -5,6 +5,7 @@ use clap::{Arg, ArgMatches, Command};
 /// The words of the commands that take it.
 const COMMANDS: &[&str] = &[
     "account history",
+    "account list",
     "account show",
     "audit account",
     "audit company",
@@ -16,6 +17,7 @@ const COMMANDS: &[&str] = &[
     "company show",
     "diagnose",
     "find",
+    "lockout list",
     "permission ask",
     "site list",
     "site show",
@@ -31,7 +33,7 @@ pub(super) fn with_past(command: Command) -> Command {
 }
 
 fn flag() -> Arg {
-    Arg::new(FLAG).long("as-of").value_name("MOMENT").help(
+    Arg::new(FLAG).long("as-of").value_name("MOMENT").value_parser(super::words::point).help(
         "Answer what the system knew at this moment, date (its beginning, UTC) or position of the log, such as \
          2026-11-01T08:00:00Z or 1042",
     )

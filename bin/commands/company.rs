@@ -86,6 +86,14 @@ pub(super) async fn show_one(directory: &DataDirectory, which: &WhichCompany) ->
     show(&Known::open::<CompanyRow>(directory).await?, which).await
 }
 
+/// What is known of a company.
+pub(super) async fn told(known: &Known, which: &str) -> anyhow::Result<Value> {
+    let company = known.company(which).await?;
+    let details = company.details.as_ref();
+    let details = details.with_context(|| format!("the key of company {} is lost", company.company_id))?;
+    Ok(as_json(&company, details))
+}
+
 async fn show(known: &Known, which: &WhichCompany) -> anyhow::Result<()> {
     let company = known.company(&which.company).await?;
     let by = SiteRow::BY_COMPANY.under(company.company_id);

@@ -77,7 +77,7 @@ fn sentences(email: &EmailAddress, told: &Diagnosis) -> Vec<String> {
     for (number, reason) in (1..).zip(&told.reasons) {
         lines.push(String::new());
         lines.push(format!("{number}. {}", why(reason, &told.devices)));
-        lines.push(format!("   Remedy: {}", mends(reason.remedy, told.account)));
+        lines.push(format!("   Remedy: {}", mends(reason.remedy, email, told.account)));
         lines.extend(
             reason.evidence.iter().take(MOST_EVENTS).map(|event| format!("   - {}", happened(event))),
         );
@@ -184,29 +184,44 @@ fn why(reason: &Reason, devices: &[DeviceDiagnosis]) -> String {
     }
 }
 
-fn mends(remedy: Remedy, account: Option<AccountId>) -> String {
-    let account = account.map(|account| account.to_string()).unwrap_or_default();
-    let post = |path: &str| format!("POST /v1/accounts/{account}/{path}");
+/// What helps, with the command that does it.
+fn mends(remedy: Remedy, email: &EmailAddress, account: Option<AccountId>) -> String {
+    let whom = account.map_or_else(|| email.to_string(), |account| account.to_string());
+    let command = |words: &str, more: &str| format!("`loquet account {words} {whom} --reason \"…\"{more}`");
     match remedy {
         Remedy::CheckAddress => "ask the person to check the spelling of the address.".to_owned(),
         Remedy::CreateAccount { role } => {
-            format!("create a new account with the role {} (POST /v1/accounts).", role_of(role))
-        }
-        Remedy::ResendActivation => format!("send the activation mail again ({}).", post("activation-mail")),
-        Remedy::Release => {
             format!(
-                "check the person's identity, then end the lockout ({}). Or wait until it ends.",
-                post("release")
+                "create a new account with the role {}, in the portal or with POST /v1/accounts.",
+                role_of(role)
             )
         }
-        Remedy::Convert { to } => format!("admit this person as {} ({}).", role_of(to), post("conversion")),
+        Remedy::ResendActivation => {
+            format!("send the activation mail again: {}.", command("send-activation", ""))
+        }
+        Remedy::Release => {
+            format!(
+                "check the person's identity, then end the lockout: {}. Or wait until it ends.",
+                command("release", "")
+            )
+        }
+        Remedy::Convert { to } => {
+            let role = match to {
+                Admission::Administrator => " --to administrator",
+                Admission::User => " --to user",
+            };
+            format!("admit this person as {}: {}.", role_of(to), command("convert", role))
+        }
         Remedy::ResetSecondStep => format!(
-            "if the phone is lost, check the person's identity, then reset the second step ({}).",
-            post("second-step/reset")
+            "if the phone is lost, check the person's identity, then reset the second step: {}.",
+            command("reset-second-step", " --identity-proof \"…\"")
         ),
         Remedy::EnterCode => "ask the person to enter the code of their app, or a recovery code.".to_owned(),
+        Remedy::SendReset if account.is_none() => {
+            "if the password is forgotten, the person asks for a new one on the login page.".to_owned()
+        }
         Remedy::SendReset => {
-            format!("if the password is forgotten, send a reset mail ({}).", post("password-reset-mail"))
+            format!("if the password is forgotten, send a reset mail: {}.", command("send-reset", ""))
         }
         Remedy::Nothing => "the remedy of the previous reason solves this one too.".to_owned(),
     }
@@ -255,7 +270,7 @@ fn delivery(mail: &MailStatus) -> String {
             format!("it waits, because no mail could be sent since {}", moment(since))
         }
         Delivery::Deferred { until } => format!("it is tried again {}", moment(until)),
-        Delivery::Sent { at } => format!("the mail server accepted it {}", moment(at)),
+        Delivery::Sent { at } => format!("it was sent {}", moment(at)),
         Delivery::GivenUp { at } => format!("it was given up {}", moment(at)),
         Delivery::Void { at } => format!("its contents were out of date {}, so it was not sent", moment(at)),
     };

@@ -32,7 +32,10 @@ pub(crate) async fn run(config: &Config, health: Health) -> anyhow::Result<ExitC
             "the process runs, but it is not ready: its log says why, and so does /readyz with a service token".to_owned()
         }
         Ok(answer) => format!("it answered {}: is this a Loquet server?", answer.status()),
-        Err(error) => format!("no answer: {}", Causes(&error.without_url())),
+        Err(error) => {
+            let why = Causes(&error.without_url()).to_string();
+            format!("no answer: {why}. If the server listens elsewhere, name its address with --url")
+        }
     };
     note(format_args!("loquet: {server}: {said}"));
     Ok(ExitCode::FAILURE)

@@ -16,6 +16,11 @@ use crate::output::{note, outcome, result};
 pub(crate) fn create(directory: &DataDirectory) -> anyhow::Result<()> {
     directory.make_folder()?;
     let path = directory.server_key();
+    ensure!(
+        !path.exists(),
+        "{} exists: `loquet keys rotate` replaces the key, and `loquet doctor` says whether this one opens the data",
+        place_of(&path)
+    );
     // A new key would not open what is there, and it would stand in the place of the one that does.
     for held in ["keys.db", "log.db"].map(|name| directory.file(name)) {
         ensure!(

@@ -8,7 +8,7 @@ use loquet_domain::ids::CompanyId;
 use loquet_domain::ports::Position;
 use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber};
 use loquet_projections::index::Lookup;
-use loquet_projections::ports::{Order, ReadStore};
+use loquet_projections::ports::{Cursor, Order, ReadStore};
 use loquet_projections::table::{Row, RowQuery, find, select};
 use loquet_projections::views::companies::CompanyRow;
 
@@ -72,8 +72,17 @@ impl Known {
 
     /// The rows of a list. Says if there are more than the operator asked for.
     pub(super) async fn listed<R: Row>(&self, wanted: Rows<R>) -> anyhow::Result<Vec<R>> {
+        self.listed_after(None, wanted).await
+    }
+
+    /// The same, of what comes after a place in the order.
+    pub(super) async fn listed_after<R: Row>(
+        &self,
+        after: Option<Cursor>,
+        wanted: Rows<R>,
+    ) -> anyhow::Result<Vec<R>> {
         let limit = wanted.limit;
-        let mut rows = self.some(Rows { limit: limit + 1, ..wanted }).await?;
+        let mut rows = self.some_after(after, Rows { limit: limit + 1, ..wanted }).await?;
         if rows.len() > limit {
             rows.truncate(limit);
             note(format_args!("There are more than these {limit}: raise --limit."));
@@ -82,8 +91,12 @@ impl Known {
     }
 
     pub(super) async fn some<R: Row>(&self, wanted: Rows<R>) -> anyhow::Result<Vec<R>> {
+        self.some_after(None, wanted).await
+    }
+
+    async fn some_after<R: Row>(&self, after: Option<Cursor>, wanted: Rows<R>) -> anyhow::Result<Vec<R>> {
         let Rows { by, order, limit } = wanted;
-        let wanted = RowQuery { by: Some(by), order, limit, ..RowQuery::default() };
+        let wanted = RowQuery { by: Some(by), order, after, limit };
         let rows = select(self.rows.as_ref(), wanted).await?;
         Ok(rows.into_iter().map(|(_, row)| row).collect())
     }

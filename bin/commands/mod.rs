@@ -18,6 +18,7 @@ pub(crate) mod health;
 pub(crate) mod kafka;
 pub(crate) mod keys;
 mod known;
+pub(crate) mod lockout;
 pub(crate) mod log_copy;
 pub(crate) mod mail;
 pub(crate) mod man;

@@ -58,8 +58,8 @@ pub(crate) async fn run(
     config: &mut Config,
     import: Import,
 ) -> anyhow::Result<ExitCode> {
-    let target = Target::open(directory, config, &import).await?;
     let (mut lines, bar) = open(&import)?;
+    let target = Target::open(directory, config, &import).await?;
     let mut report = Report::default();
     loop {
         let mut line = Vec::new();

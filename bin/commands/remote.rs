@@ -1,6 +1,6 @@
 //! Sends requests to a running server, which does the work.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -20,6 +20,7 @@ pub(super) struct Running {
     client: reqwest::Client,
     url: String,
     token: String,
+    token_file: PathBuf,
 }
 
 /// A complete answer.
@@ -39,7 +40,7 @@ impl Running {
     pub(super) fn at(url: &str, token_file: &Path) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().timeout(Duration::from_mins(1)).build()?;
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Self { client, url, token: read_secret(token_file)? })
+        Ok(Self { client, url, token: read_secret(token_file)?, token_file: token_file.to_owned() })
     }
 
     /// Asks for something.
@@ -99,6 +100,11 @@ impl Running {
             let answer = request.send().await.with_context(|| format!("no answer from {}", self.url))?;
             let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
             match (answer.status().as_u16(), wait) {
+                (401, _) => anyhow::bail!(
+                    "{} does not accept the token in {}: `loquet token list` says which tokens hold",
+                    self.url,
+                    self.token_file.display()
+                ),
                 (429, Some(seconds)) => tokio::time::sleep(Duration::from_secs(seconds)).await,
                 _ => return Ok(answer),
             }

@@ -15,7 +15,7 @@ use loquet_crypto::server_key::ServerKey;
 use loquet_files::{create_private, remove_if_there};
 use loquet_http::Drawing;
 use loquet_http::{
-    Api, CompanyMails, Connections, DevHosts, Followers, History, Limiter, metrics_router, router,
+    Api, Branding, CompanyMails, Connections, DevHosts, Followers, History, Limiter, metrics_router, router,
 };
 use loquet_http_ports::scope::Scope;
 use loquet_http_ports::service_tokens::Grant;
@@ -23,7 +23,7 @@ use loquet_http_ports::service_tokens::ServiceTokens;
 use loquet_metrics::Metrics;
 use loquet_projections::causes::Causes;
 use loquet_projections::leader::{EndedByItself, Leader, Leadership, ShownLeadership, Term};
-use loquet_projections::mail::{Letterhead, Letters, Mailboxes, Sender};
+use loquet_projections::mail::{Accent, Accents, Letterhead, Letters, Mailboxes, Sender};
 use loquet_projections::ports::{Clock, Fenced, Hold, Mailer, ReactionJournal, ReadStore, Webhooks};
 use loquet_projections::reactions::{Erasure, Mails, Onboarding, Reaction, ReactionRunner, Settling};
 use loquet_projections::runner::{Runner, Status};
@@ -42,17 +42,25 @@ use crate::administration::Administration;
 use crate::cli::DataDirectory;
 use crate::clock::{self, SharedClock};
 use crate::config::Config;
+use crate::extract::ExportJobs;
 use crate::kafka;
 use crate::mode::Mode;
 use crate::output::greeting;
 use crate::past::remove_left_over;
-use crate::proof::Proof;
+use crate::proof::{Proof, ShownProof};
 use crate::self_check::SelfCheck;
 use crate::settings::{Settings, read_secret};
 use crate::system::{Parts, System, VERSION};
 
 /// How often the server checks whether its key was rotated.
 const LOOK_AT_KEYS: Duration = Duration::from_secs(2);
+
+/// The time at whose multiples refused logins are answered, from the time that a hash takes on this machine.
+async fn refusal_step(system: &System) -> anyhow::Result<Duration> {
+    let started = Instant::now();
+    Ok(loquet_http::refusal_step(system.app.time_a_hash(|| started.elapsed()).await?))
+}
+
 pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mode) -> anyhow::Result<()> {
     let settings = Settings::of(&mut config, mode);
     refuse_faults(&config)?;
@@ -71,8 +79,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let status = Status::default();
     let proof = Proof::open(directory, &settings, &system.store, &clock, &status, &mailer).await?;
     let clock = clock::noted_by(system.app.clone(), clock);
-    let started = Instant::now();
-    let refusal_step = loquet_http::refusal_step(system.app.time_a_hash(|| started.elapsed()).await?);
+    let refusal_step = refusal_step(&system).await?;
     let service_tokens = adapters::service_tokens(directory).await?;
     if mode == Mode::Development {
         dev_token(directory, service_tokens.as_ref()).await?;
@@ -90,21 +97,10 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     background.tasks.spawn(self_check(directory, &settings, &system, &status, &metrics, &clock).keep());
     let acts = administration(directory, &system, &service_tokens, &clock, &settings.node);
     background.watch(acts, &metrics, shared_clock)?;
-    let kafka = settings.kafka.as_ref().map(|kafka| {
-        let server = kafka::Server {
-            store: &system.store,
-            codec: system.codec.clone(),
-            app: &system.app,
-            contract: &contract,
-            status: &status,
-            metrics: &metrics,
-            clock: &clock,
-            node: &settings.node,
-            leadership: background.leadership.clone(),
-        };
-        kafka::start(kafka, server)
-    });
+    let leadership = background.leadership.clone();
+    let kafka = use_kafka(&settings, &system, &contract, &status, &metrics, &clock, leadership);
     let keeping = tokio::spawn(system.keep_activity());
+    let exports = ExportJobs::begin(&system, directory, &clock)?;
     let proof = proof.start();
     let listening = listener.local_addr()?;
     let dev_hosts = (mode == Mode::Development).then(|| DevHosts::of(listening, &settings.public_url));
@@ -132,6 +128,9 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         dev_hosts,
         answers,
         metrics,
+        proof: Arc::new(ShownProof { directory: directory.clone() }),
+        exports: Arc::new(exports.clone()),
+        dead_letters: settings.kafka.as_ref().and_then(kafka::dead_letters),
         mails: journal,
         trusted_proxies: settings.trusted_proxies.clone(),
         limiter: Arc::new(Limiter::new(&settings.limits)),
@@ -145,6 +144,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     greet(directory, &settings, config.text("store.engine").unwrap_or_default(), listening);
     let stop = stop_signal(signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let ended = listen(&api, listener, monitoring, settings.connections.clone(), stop, &mut background).await;
+    exports.stop();
     background.stop().await;
     if let Some(kafka) = kafka {
         kafka.stop().await;
@@ -213,6 +213,30 @@ fn self_check(
         status: status.clone(),
         metrics: metrics.clone(),
     }
+}
+
+/// Starts what runs with Kafka, if it is used.
+fn use_kafka(
+    settings: &Settings,
+    system: &System,
+    contract: &Arc<Contract>,
+    status: &Status,
+    metrics: &Metrics,
+    clock: &Clock,
+    leadership: watch::Receiver<Leadership>,
+) -> Option<kafka::Running> {
+    let server = kafka::Server {
+        store: &system.store,
+        codec: system.codec.clone(),
+        app: &system.app,
+        contract,
+        status,
+        metrics,
+        clock,
+        node: &settings.node,
+        leadership,
+    };
+    settings.kafka.as_ref().map(|kafka| kafka::start(kafka, server))
 }
 
 /// Makes what sends events to webhooks.
@@ -337,6 +361,7 @@ fn project(
         brand: settings.brand.clone(),
         public_url: settings.public_url.clone(),
         time_zone: settings.time_zone,
+        accents: accents(&settings.branding),
     };
     let held = watch::Sender::new(None);
     tasks.spawn(tell_whether_mails_go(held.subscribe(), metrics));
@@ -529,4 +554,12 @@ async fn stop_signal(mut terminate: tokio::signal::unix::Signal, mut hangup: tok
         #[expect(clippy::disallowed_methods, reason = "who sends a second signal wants nothing finished")]
         std::process::exit(1);
     });
+}
+
+/// The colours of the pages, for mails.
+fn accents(branding: &Branding) -> Accents {
+    let [light, dark] = branding
+        .accents()
+        .map(|(colour, text)| Accent { colour: colour.to_string(), text: text.to_string() });
+    Accents { light, dark }
 }

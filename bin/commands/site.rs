@@ -1,6 +1,7 @@
 //! `loquet site list` and `show`.
 
 use anyhow::Context;
+use loquet_domain::ids::SiteId;
 use loquet_projections::ports::Order;
 use loquet_projections::views::companies::CompanyRow;
 use loquet_projections::views::sites::{SitePlace, SiteRow};
@@ -58,6 +59,14 @@ fn as_json(site: &SiteRow, place: &SitePlace) -> Value {
         "opened_at": site.opened_at,
         "order_id": site.order_id,
     })
+}
+
+/// What is known of a site.
+pub(super) async fn told(known: &Known, id: SiteId) -> anyhow::Result<Value> {
+    let site = known.one::<SiteRow>(id).await?.with_context(|| format!("there is no site {id}"))?;
+    let place =
+        site.place.as_ref().with_context(|| format!("the key of company {} is lost", site.company_id))?;
+    Ok(as_json(&site, place))
 }
 
 /// Shows a site.

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 use loquet_domain::ids::TerminalId;
 use loquet_domain::terminals::ReleaseCause;
-use loquet_domain::values::plain_text::is_text;
 use loquet_domain::values::serial_number::SerialNumber;
 use loquet_projections::ports::Order;
 use loquet_projections::views::assignments::{AssignmentRow, Cause};
@@ -117,7 +116,6 @@ async fn release(
     config: &mut Config,
     which: ReleaseTerminal,
 ) -> anyhow::Result<()> {
-    ensure!(is_text(&which.reason, 500), "a reason has 1 to 500 printable characters");
     let cause = ReleaseCause::ALL.into_iter().find(|cause| cause.name() == which.cause);
     let cause = cause.with_context(|| format!("unknown cause '{}'", which.cause))?;
     if let Some(server) = Running::open(&which.remote)? {

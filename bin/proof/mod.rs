@@ -4,6 +4,7 @@
 //! backup contains neither, so a log that was restored begins a new tree, and contradicts none of its old checkpoints.
 
 mod elsewhere;
+mod shown;
 
 use std::convert::Infallible;
 use std::io::{self, Write};
@@ -27,6 +28,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::elsewhere::Couriers;
+pub(crate) use self::shown::ShownProof;
 use crate::cli::DataDirectory;
 use crate::output::place_of;
 use crate::settings::{Settings, read_secret};

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::company;
 use crate::company::Company;
-use crate::fact::Context;
+use crate::fact::{Actor, Context};
 use crate::ids::{CompanyId, OrderId, SiteId, TerminalId};
 use crate::order::{self, Content, Equipped};
 use crate::ports::{BoxFuture, Position};
@@ -23,6 +23,9 @@ use super::{App, Failure, SIDE_BY_SIDE, Unavailable};
 
 /// The maximum number of terminals that one append adds.
 const AT_ONCE: usize = 1_000;
+
+/// The name under which orders that waited are continued.
+const SETTLING: &str = "settling";
 
 /// How often an order is tried at once if take-overs interfere. After that it waits until it is called for again.
 const TRIES: usize = 3;
@@ -173,6 +176,9 @@ impl App {
         if waiting.held.is_some() {
             return Ok(());
         }
+        // Whoever made the number free did not order, and is nobody whom the other company should see.
+        let actor = Actor::System { reaction: SETTLING.to_owned() };
+        let context = &Context { actor, client: None, reason: None, ..context.clone() };
         for order in &waiting.awaited {
             self.onboard(context, order).await?;
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::values::address::Address;
-use crate::values::latin::alike;
+use crate::values::latin::{alike, composed};
 use crate::values::plain_text::{is_text, names_scheme};
 
 /// A company's name: 1 to 200 printable characters.
@@ -41,6 +41,12 @@ impl CompanyName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name with composed accents (Unicode NFC), to compare it with another.
+    #[must_use]
+    pub fn composed(&self) -> Self {
+        Self(composed(&self.0))
     }
 }
 

@@ -1,9 +1,10 @@
 //! The contents of an order.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::Moment;
-use crate::company::Registration;
+use crate::company::{CompanyName, Registration};
 use crate::ids::OrderId;
 use crate::values::address::Address;
 use crate::values::email_address::EmailHash;
@@ -70,7 +71,37 @@ impl Order {
                 line.delivery_address = Erasable::Erased;
             }
         }
-        *self == delivered
+        self.comparable() == delivered.comparable()
+    }
+
+    /// The order without the differences in spelling that do not matter: two spellings of an address are one address, and
+    /// accents are one however they are composed (Unicode NFC).
+    fn comparable(&self) -> Self {
+        let mut order = self.clone();
+        if let Erasable::Known(company) = &mut order.company {
+            company.registered_office = folded(&company.registered_office);
+            company.legal_name = company.legal_name.composed();
+            company.trading_name = company.trading_name.as_ref().map(CompanyName::composed);
+        }
+        for line in &mut order.lines {
+            if let Erasable::Known(address) = &mut line.delivery_address {
+                *address = folded(address);
+            }
+        }
+        order
+    }
+}
+
+/// An address that is equal for every spelling of it.
+fn folded(address: &Address) -> Address {
+    let key = Uuid::from(address.key()).to_string();
+    Address {
+        street: key,
+        number: String::new(),
+        r#box: None,
+        postal_code: String::new(),
+        town: String::new(),
+        ..address.clone()
     }
 }
 

@@ -222,7 +222,8 @@ pub fn decide(order: &Order, command: Command) -> Result<Vec<Event>, Refusal> {
             Ok(vec![Event::OrderReceived { content, company, account, person: Erasable::Known(person) }])
         }
         (Order::Received(received), Command::Receive { content, person, .. }) => {
-            let same_person = received.person.known().is_none_or(|known| *known == person);
+            let same_person =
+                received.person.known().is_none_or(|known| known.composed() == person.composed());
             if received.content.is_again(&content) && same_person {
                 Ok(Vec::new())
             } else {

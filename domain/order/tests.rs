@@ -113,3 +113,23 @@ fn an_order_is_the_same_one_although_its_company_was_erased_since() {
     let other = Content { channel: Channel::Offline, ..*content };
     assert_eq!(decide(&order, again(Box::new(other))), Err(Refusal::Differs));
 }
+
+#[test]
+fn the_same_names_with_accents_composed_otherwise_are_the_same_order() {
+    let Event::OrderReceived { content, company, account, person: Erasable::Known(person) } = received()
+    else {
+        return;
+    };
+    let named = |given: &str, legal: &str| {
+        let mut content = content.clone();
+        if let Erasable::Known(registration) = &mut content.company {
+            registration.legal_name = CompanyName::parse(legal).unwrap();
+        }
+        let given_name = PersonName::parse(given).unwrap();
+        let person = Person { given_name, ..person.clone() };
+        Command::Receive { content, company, account, person }
+    };
+    let order = given(&decide(&Order::Absent, named("Zoé", "Café Zoé")).unwrap());
+    assert_eq!(decide(&order, named("Zoe\u{301}", "Cafe\u{301} Zoe\u{301}")), Ok(Vec::new()));
+    assert_eq!(decide(&order, named("Zoe", "Café Zoé")), Err(Refusal::Differs));
+}

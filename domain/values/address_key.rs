@@ -112,7 +112,7 @@ fn full_word(region: Region, at: Place<'_>) -> String {
     }
     if first
         && !last
-        && let Some(full) = full(word, &TYPES)
+        && let Some(full) = first_type(region, word)
     {
         return full.to_owned();
     }
@@ -142,6 +142,14 @@ fn full_word(region: Region, at: Place<'_>) -> String {
 
 fn full(word: &str, table: &[(&str, &'static str)]) -> Option<&'static str> {
     table.iter().find(|(short, _)| *short == word).map(|(_, full)| *full)
+}
+
+/// The type of street at the beginning: `Av. Louise`, `Stwg op Gent`.
+fn first_type(region: Region, word: &str) -> Option<&'static str> {
+    match word {
+        "str" if region == Region::German => Some("strasse"),
+        word => full(word, &TYPES).or_else(|| full(word, &ENDINGS)),
+    }
 }
 
 /// Whether a word is a type of street, in full.
@@ -343,7 +351,7 @@ impl House {
                 continue;
             }
             // A box marker counts only after a number: in `B 12` the letter is the name of a block.
-            let is_marker = BOXES.contains(&part.as_str()) && !alone(&number, part);
+            let is_marker = BOXES.contains(&part.as_str()) && !is_letter_of_number(part, all.get(n + 1));
             if is_marker && !(has_number && house.is_empty()) {
                 in_box = true;
                 continue;
@@ -354,16 +362,23 @@ impl House {
             if is_range && before.is_some() && house.ends_with(|c: char| c.is_ascii_digit()) {
                 continue;
             }
-            let slash = matches!(before, Some('/' | '#')) && !house.is_empty();
+            // In the Netherlands letters behind a number are an addition, whatever stands between: `12-II`, `12/II`.
+            let slash =
+                matches!(before, Some('/' | '#')) && !house.is_empty() && (digits || region != Region::Dutch);
             in_box |= slash
                 && !(region != Region::Dutch && !in_box && next.is_empty() && is_range_of(&house, part));
             // A second number is an addition in the Netherlands and part of a range in Belgium.
             in_box |= region == Region::Dutch && before.is_some() && digits && !house.is_empty();
+            let house_is_empty = house.is_empty();
             let target = if in_box { &mut rest } else { &mut house };
             if digits && target.ends_with(|c: char| c.is_ascii_digit()) {
                 target.push('-');
             }
-            target.push_str(without_zeros(part));
+            target.push_str(match part.as_str() {
+                // The ground floor of a house in Amsterdam.
+                "hs" | "huis" if region == Region::Dutch && !house_is_empty => "h",
+                part => without_zeros(part),
+            });
         }
         let given = r#box.map(box_of).unwrap_or_default();
         let r#box = match (rest.is_empty(), given.is_empty()) {
@@ -396,20 +411,24 @@ fn drop_no_number(parts: &mut Vec<(Option<char>, String)>) -> bool {
     says_so
 }
 
-/// Whether a letter that could mark a box belongs to the number, because nothing follows it.
-fn alone(number: &str, part: &str) -> bool {
-    part == "b" && parts(number).last().is_some_and(|(_, last)| last == part)
+/// Whether a letter that could mark a box belongs to the number: nothing follows it, or a marker or a sign that begins the box
+/// by itself (`12B`, `12B bus 3`, `12B/3`).
+fn is_letter_of_number(part: &str, next: Option<&(Option<char>, String)>) -> bool {
+    part == "b"
+        && next
+            .is_none_or(|(before, next)| matches!(before, Some('/' | '#')) || BOXES.contains(&next.as_str()))
 }
 
 /// A box without its marker.
 fn box_of(text: &str) -> String {
     let text = text.replace(['°', 'º'], "o ");
     let mut said = String::new();
-    for (_, part) in parts(&text) {
+    let all = parts(&text);
+    for (n, (_, part)) in all.iter().enumerate() {
         let names_number = NUMBERS.contains(&part.as_str()) || part == "n";
         if said.is_empty() && (BOXES.contains(&part.as_str()) || names_number) {
             // A box may also be called `b`.
-            if !alone(&text, &part) {
+            if part != "b" || n + 1 < all.len() {
                 continue;
             }
         }
@@ -417,7 +436,7 @@ fn box_of(text: &str) -> String {
         if digits && said.ends_with(|c: char| c.is_ascii_digit()) {
             said.push('-');
         }
-        said.push_str(without_zeros(&part));
+        said.push_str(without_zeros(part));
     }
     said
 }

@@ -22,6 +22,12 @@ pub fn plain(text: &str) -> Vec<char> {
     plain
 }
 
+/// A text with composed accents (Unicode NFC): `e` and an accent behind it become `é`.
+#[must_use]
+pub fn composed(text: &str) -> String {
+    text.nfc().collect()
+}
+
 /// The words of a text without accents, capitals and punctuation.
 #[must_use]
 pub fn words(text: &str) -> Vec<String> {

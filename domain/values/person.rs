@@ -1,6 +1,7 @@
 //! The person who owns an account. This is personal data, so it is stored encrypted.
 
 use crate::values::email_address::EmailAddress;
+use crate::values::latin::composed;
 use crate::values::plain_text::{carries_link, is_text};
 
 /// The maximum number of characters of a given or family name. The longest real names fit. Advertising hardly fits.
@@ -34,6 +35,12 @@ impl PersonName {
         if carries_link(text) { Err(InvalidName::Link) } else { Ok(Self(text.to_owned())) }
     }
 
+    /// The name with composed accents (Unicode NFC), to compare it with another.
+    #[must_use]
+    pub fn composed(&self) -> Self {
+        Self(composed(&self.0))
+    }
+
     /// A name from the log. It was checked by the rules of that time, so code that displays it must not rely on
     /// today's rules.
     #[must_use]
@@ -63,4 +70,13 @@ pub struct Person {
     pub given_name: PersonName,
     /// Family name.
     pub family_name: PersonName,
+}
+
+impl Person {
+    /// The person with composed accents (Unicode NFC), to compare them with another.
+    #[must_use]
+    pub fn composed(&self) -> Self {
+        let (given_name, family_name) = (self.given_name.composed(), self.family_name.composed());
+        Self { given_name, family_name, ..self.clone() }
+    }
 }

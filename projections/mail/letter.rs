@@ -21,6 +21,24 @@ pub struct Letterhead {
     pub public_url: String,
     /// The time zone in which times are written.
     pub time_zone: TimeZone,
+    /// The colours of the portal's pages.
+    pub accents: Accents,
+}
+
+/// A colour that stands out, and the colour of text on it, as CSS writes them.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Accent {
+    pub colour: String,
+    pub text: String,
+}
+
+/// The accents of a mail: for readers with a light and with a dark screen.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Accents {
+    pub light: Accent,
+    pub dark: Accent,
 }
 
 /// The maximum number of characters that a mail shows of a person's name, or of another text in a sentence.
@@ -48,6 +66,7 @@ struct Text<'a> {
 #[template(path = "letter.html")]
 struct Html<'a> {
     letter: &'a Letter,
+    accents: &'a Accents,
 }
 
 /// The variable contents of a mail.
@@ -111,10 +130,16 @@ impl Letters {
         &self.words
     }
 
+    /// The address of a page.
+    #[must_use]
+    pub fn page(&self, page: &str) -> String {
+        format!("{}/{page}", self.head.public_url)
+    }
+
     /// The address of a page, with the token of a link.
     #[must_use]
     pub fn link(&self, page: &str, token: &str) -> String {
-        format!("{}/{page}?token={token}", self.head.public_url)
+        format!("{}?token={token}", self.page(page))
     }
 
     /// Writes a mail.
@@ -179,7 +204,7 @@ impl Letters {
             language: letter.language,
             subject: letter.subject.clone(),
             text: Text { letter: &letter }.render()?,
-            html: Html { letter: &letter }.render()?,
+            html: Html { letter: &letter, accents: &self.head.accents }.render()?,
         })
     }
 }

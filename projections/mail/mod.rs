@@ -15,7 +15,7 @@ mod verdict;
 
 pub use judge::{Judgement, Topic, judge, topic};
 pub use ledger::{LedgerEntry, MailCounts, MailLedger, MailState};
-pub use letter::{Letterhead, Letters, Tidings, UnfilledTemplate};
+pub use letter::{Accent, Accents, Letterhead, Letters, Tidings, UnfilledTemplate};
 pub use loquet_domain::values::mail_kind::MailKind;
 pub use mailboxes::Mailboxes;
 pub use sender::{Sender, Sending};

@@ -477,7 +477,8 @@ impl Sender {
                 let who = self.locked_out(*rows, *until, recipient).to_owned();
                 let places = vec![("who", who), ("ends", ends.to_owned())];
                 let precision = Precision::NextMinute;
-                Some(Tidings { precision, places, ..Tidings::of(until.moment().unwrap_or(at)) })
+                let link = Some(self.letters.page("forgot"));
+                Some(Tidings { link, precision, places, ..Tidings::of(until.moment().unwrap_or(at)) })
             }
             (MailKind::NewDevice, DomainEvent::Account(_)) => {
                 let client = fact.context.client.clone().unwrap_or_default();

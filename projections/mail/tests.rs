@@ -14,6 +14,10 @@ fn letters() -> Letters {
         brand: "MyCCV".to_owned(),
         public_url: "https://portal.example".to_owned(),
         time_zone: chrono_tz::Europe::Brussels,
+        accents: Accents {
+            light: Accent { colour: "#003366".to_owned(), text: "#ffffff".to_owned() },
+            dark: Accent { colour: "#99c2ff".to_owned(), text: "#121614".to_owned() },
+        },
     };
     Letters::new(head).unwrap()
 }
@@ -90,6 +94,15 @@ fn every_mail_has_all_its_words_in_every_language() {
 }
 
 #[test]
+fn a_mail_has_the_colours_of_the_pages_for_light_and_for_dark_screens() {
+    let html = write(MailKind::Activation, Language::Fr, "Marie").map(|message| message.html).unwrap();
+    let (dark, light) = html.split_once("</style>").unwrap();
+    assert!(light.contains("background:#003366;color:#ffffff"), "{light}");
+    let (_, dark) = dark.split_once("prefers-color-scheme: dark").unwrap();
+    assert!(dark.contains("background: #99c2ff !important; color: #121614 !important"), "{dark}");
+}
+
+#[test]
 fn the_french_activation_mail_has_the_subject_that_the_customer_chose() {
     let message = write(MailKind::Activation, Language::Fr, "Marie");
     assert_eq!(message.map(|m| m.subject), Some("Confirmez votre compte MyCCV".to_owned()));
@@ -128,7 +141,7 @@ fn a_mail_of_a_new_device_says_what_is_known_and_no_more() {
             .text
     };
     let all = ["Firefox", "Linux", "203.0.113.7"];
-    assert!(told(Language::Fr, all).contains("encore : Firefox sur Linux, à l'adresse IP 203.0.113.7."));
+    assert!(told(Language::Fr, all).contains("encore\u{a0}: Firefox sur Linux, à l’adresse IP 203.0.113.7."));
     assert!(told(Language::Nl, all).contains("kenden: Firefox op Linux, met IP-adres 203.0.113.7."));
     assert!(told(Language::En, all).contains("before: Firefox on Linux, at the IP address 203.0.113.7."));
     let nothing = told(Language::En, ["unknown"; 3]);
@@ -152,7 +165,7 @@ fn one_new_site_is_told_in_the_singular_and_several_in_the_plural() {
 #[test]
 fn a_mail_without_buttons_introduces_its_link_as_its_language_does() {
     let text = |language| write(MailKind::Activation, language, "Marie").unwrap().text;
-    assert!(text(Language::Fr).contains("Choisir mon mot de passe :\nhttps://"));
+    assert!(text(Language::Fr).contains("Choisir mon mot de passe\u{a0}:\nhttps://"));
     assert!(text(Language::Nl).contains("Mijn wachtwoord kiezen:\nhttps://"));
 }
 

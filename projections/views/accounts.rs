@@ -30,6 +30,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// All stages.
+    pub const ALL: [Self; 4] = [Self::AwaitingActivation, Self::Active, Self::Deleted, Self::Erased];
+
     /// Its name in the API.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -74,10 +77,21 @@ impl AccountRow {
     pub const BY_COMPANY_AND_STATUS: Index<Self> = Index::new("company_status");
     /// The live account with an e-mail address: `<hash of the address>/<created>`.
     pub const BY_EMAIL: Index<Self> = Index::new("email");
+    /// The live accounts of temporary administrators, who wait for a conversion: `<created>`.
+    pub const AWAITING_CONVERSION: Index<Self> = Index::new("awaiting_conversion");
+}
+
+impl AccountRow {
+    /// Whether it is the live account of a temporary administrator.
+    #[must_use]
+    pub fn awaits_conversion(&self) -> bool {
+        self.role == Role::TemporaryAdministrator
+            && matches!(self.status, Status::AwaitingActivation | Status::Active)
+    }
 }
 
 impl Row for AccountRow {
-    const VIEW: ViewId = ViewId { name: "accounts", version: 4 };
+    const VIEW: ViewId = ViewId { name: "accounts", version: 5 };
 
     /// Each value ends with the time of creation, so that results come in that order.
     fn indexes(&self) -> Vec<Entry<Self>> {
@@ -90,6 +104,9 @@ impl Row for AccountRow {
         ];
         if matches!(self.status, Status::AwaitingActivation | Status::Active) {
             entries.push(Self::BY_EMAIL.entry(format!("{}/{created}", self.email_hash)));
+        }
+        if self.awaits_conversion() {
+            entries.push(Self::AWAITING_CONVERSION.entry(created.as_str()));
         }
         entries
     }

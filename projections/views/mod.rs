@@ -1,8 +1,10 @@
 //! The read models. Each has its own file.
 
 pub mod accounts;
+pub mod activity;
 pub mod assignments;
 pub mod companies;
+pub mod lockouts;
 pub mod logins;
 pub mod mails;
 pub mod orders;
@@ -21,8 +23,10 @@ use crate::erased_view::ErasedView;
 pub fn all() -> Vec<Arc<dyn ErasedView>> {
     vec![
         Arc::new(accounts::Accounts),
+        Arc::new(activity::Activity),
         Arc::new(assignments::Assignments),
         Arc::new(companies::Companies),
+        Arc::new(lockouts::Lockouts),
         Arc::new(logins::Logins),
         Arc::new(mails::Mails),
         Arc::new(orders::Orders),

@@ -28,7 +28,7 @@ password-changed-paragraph-2 = If it was not you, choose a new password at once 
 locked-out-subject = Too many wrong logins to your { $brand } account
 locked-out-paragraph-1 = Too many wrong passwords or codes in a row were entered for your account. The account was therefore locked. { $who ->
     [over] The lockout has ended in the meantime.
-    [others] This lockout ends { $moment } at the latest. Until then nobody can log in, not even with the right password. There is one exception: you can log in with the browsers in which you have logged in before.
+    [others] This lockout ends { $moment } at the latest. Until then you can log in only with browsers in which you have logged in before. Nobody else can log in, not even with the right password.
     [browser] This lockout ends { $moment } at the latest. Until then nobody can log in with the browser that was used for this, not even with the right password. The same is true of every browser in which you have never logged in. You can log in with the other browsers in which you have logged in before.
    *[everybody] This lockout ends { $moment } at the latest. Until then nobody can log in, not even with the right password.
 }
@@ -37,6 +37,7 @@ locked-out-paragraph-2 = { $who ->
    *[locked] You do not have to wait: choose a new password through "forgotten password". This ends the lockout at once. Do the same if you have forgotten your password.
 }
 locked-out-paragraph-3 = If it was not you, somebody else tried to log in and did not succeed. If you use two-step verification, that person may know your password: choose a new one.
+locked-out-button = Choose a new password
 
 locked-until-reset-subject = Your { $brand } account is locked until you choose a new password
 locked-until-reset-paragraph-1 = Too many wrong passwords or codes were entered for your account. The account was therefore locked. { $who ->
@@ -50,6 +51,7 @@ locked-until-reset-paragraph-2 = { $who ->
    *[locked] Choose a new password through "forgotten password" at { $url }. This ends the lockout. Support can also help you.
 }
 locked-until-reset-paragraph-3 = If it was not you, somebody else tried to log in and did not succeed.
+locked-until-reset-button = Choose a new password
 
 awaiting-conversion-subject = { $about_name } is waiting for your approval on { $brand }
 awaiting-conversion-paragraph-1 = An order in your company's name has { $about_name } ({ $about_email }) as its contact. We have therefore created an account for this person, with the role of temporary administrator.
@@ -76,7 +78,7 @@ take-over-opened-paragraph-3 = If you know nothing about it, do not agree. Conta
 
 take-over-completed-subject = Take-over { $reference }: completed
 take-over-completed-paragraph-1 = The sites taken over from { $giver } went to { $taker } { $moment }, with their terminals, users and history.
-take-over-completed-paragraph-2 = You log in as before. Administrators of { $giver } keep all their rights at the sites taken over, and only there.
+take-over-completed-paragraph-2 = The way to log in has not changed. Administrators of { $giver } keep all their rights at the sites taken over, and only there.
 
 take-over-cancelled-subject = Take-over { $reference }: cancelled
 take-over-cancelled-paragraph-1 = The take-over of sites of { $giver } by { $taker } was cancelled { $moment }.
@@ -122,11 +124,12 @@ device-locked-paragraph-2 = { $who ->
    *[locked] If you have forgotten your password, choose a new one through "forgotten password". This ends the lockout at once.
 }
 device-locked-paragraph-3 = If it was not you, somebody else used your browser. Remove that browser from your devices at { $url } and contact support.
+device-locked-button = Choose a new password
 
 password-reset-by-support-subject = A link from support for a new { $brand } password
 password-reset-by-support-paragraph-1 = The support of { $brand } sends you this link so that you can choose a new password yourself. Support does not see the link and does not know your password.
 password-reset-by-support-paragraph-2 = This link works once. It expires { $moment }.
-password-reset-by-support-paragraph-3 = If you did not ask support for this, ignore this e-mail and contact support: your password stays the same.
+password-reset-by-support-paragraph-3 = If you did not ask support for this, do not use this link, and contact support: your password stays the same.
 password-reset-by-support-button = Choose a new password
 
 lockout-released-subject = Support unlocked your { $brand } account

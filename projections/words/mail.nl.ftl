@@ -28,7 +28,7 @@ password-changed-paragraph-2 = Was u dit niet? Kies dan meteen een nieuw wachtwo
 locked-out-subject = Te veel mislukte inlogpogingen op uw { $brand }-account
 locked-out-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes achter elkaar ingevoerd voor uw account. Het account is daarom geblokkeerd. { $who ->
     [over] De blokkering is intussen beëindigd.
-    [others] Deze blokkering eindigt uiterlijk { $moment }. Tot die tijd kan niemand inloggen, ook niet met het juiste wachtwoord. Er is één uitzondering: u kunt inloggen met de browsers waarmee u al eerder hebt ingelogd.
+    [others] Deze blokkering eindigt uiterlijk { $moment }. Tot die tijd kunt u alleen inloggen met browsers waarmee u al eerder hebt ingelogd. Niemand anders kan inloggen, ook niet met het juiste wachtwoord.
     [browser] Deze blokkering eindigt uiterlijk { $moment }. Tot die tijd kan niemand inloggen met de browser waarin dit is gebeurd, ook niet met het juiste wachtwoord. Hetzelfde geldt voor elke browser waarmee u nog nooit hebt ingelogd. U kunt inloggen met de andere browsers waarmee u al eerder hebt ingelogd.
    *[everybody] Deze blokkering eindigt uiterlijk { $moment }. Tot die tijd kan niemand inloggen, ook niet met het juiste wachtwoord.
 }
@@ -37,6 +37,7 @@ locked-out-paragraph-2 = { $who ->
    *[locked] U hoeft niet te wachten: kies een nieuw wachtwoord via 'wachtwoord vergeten'. Dan eindigt de blokkering meteen. Doe dit ook als u uw wachtwoord bent vergeten.
 }
 locked-out-paragraph-3 = Was u dit niet? Dan heeft iemand anders geprobeerd in te loggen, maar dat is niet gelukt. Gebruikt u tweestapsverificatie, dan kent die persoon misschien uw wachtwoord: kies een nieuw wachtwoord.
+locked-out-button = Een nieuw wachtwoord kiezen
 
 locked-until-reset-subject = Uw { $brand }-account is geblokkeerd tot u een nieuw wachtwoord kiest
 locked-until-reset-paragraph-1 = Er zijn te veel verkeerde wachtwoorden of codes ingevoerd voor uw account. Het account is daarom geblokkeerd. { $who ->
@@ -50,6 +51,7 @@ locked-until-reset-paragraph-2 = { $who ->
    *[locked] Kies een nieuw wachtwoord via 'wachtwoord vergeten' op { $url }. Dan eindigt de blokkering. De helpdesk kan u ook helpen.
 }
 locked-until-reset-paragraph-3 = Was u dit niet? Dan heeft iemand anders geprobeerd in te loggen, maar dat is niet gelukt.
+locked-until-reset-button = Een nieuw wachtwoord kiezen
 
 awaiting-conversion-subject = { $about_name } wacht op uw goedkeuring bij { $brand }
 awaiting-conversion-paragraph-1 = In een bestelling op naam van uw bedrijf staat { $about_name } ({ $about_email }) als contactpersoon. Daarom is voor deze persoon een account als tijdelijk beheerder aangemaakt.
@@ -76,7 +78,7 @@ take-over-opened-paragraph-3 = Weet u hier niets van? Ga dan niet akkoord en nee
 
 take-over-completed-subject = Overname { $reference }: voltooid
 take-over-completed-paragraph-1 = De overgenomen locaties van { $giver } zijn { $moment } overgegaan naar { $taker }, met hun terminals, gebruikers en geschiedenis.
-take-over-completed-paragraph-2 = U logt in zoals voorheen. Beheerders van { $giver } houden al hun rechten op de overgenomen locaties, en alleen daar.
+take-over-completed-paragraph-2 = De manier van inloggen is niet veranderd. Beheerders van { $giver } houden al hun rechten op de overgenomen locaties, en alleen daar.
 
 take-over-cancelled-subject = Overname { $reference }: geannuleerd
 take-over-cancelled-paragraph-1 = De overname van locaties van { $giver } door { $taker } is { $moment } geannuleerd.
@@ -95,7 +97,7 @@ second-step-reset-paragraph-1 = Op uw verzoek heeft de helpdesk { $moment } de t
 second-step-reset-paragraph-2 = U kunt tweestapsverificatie met uw nieuwe telefoon weer aanzetten op { $url }.
 second-step-reset-paragraph-3 = Hebt u hier niet om gevraagd? Kies dan een nieuw wachtwoord via 'wachtwoord vergeten' en neem contact op met de helpdesk.
 
-new-device-subject = Er is opnieuw ingelogd op uw { $brand }-account
+new-device-subject = Er is met een nieuw apparaat ingelogd op uw { $brand }-account
 new-device-paragraph-1 = Iemand heeft { $moment } ingelogd op uw account met een apparaat dat wij nog niet kenden: { $browser ->
     [unknown] een programma dat wij niet herkennen
    *[known] { $browser }
@@ -122,6 +124,7 @@ device-locked-paragraph-2 = { $who ->
    *[locked] Bent u uw wachtwoord vergeten? Kies een nieuw wachtwoord via 'wachtwoord vergeten'. Dan eindigt de blokkering meteen.
 }
 device-locked-paragraph-3 = Was u dit niet? Dan heeft iemand anders uw browser gebruikt. Verwijder die browser uit uw apparaten op { $url } en neem contact op met de helpdesk.
+device-locked-button = Een nieuw wachtwoord kiezen
 
 password-reset-by-support-subject = De helpdesk stuurt u een link voor een nieuw wachtwoord van { $brand }
 password-reset-by-support-paragraph-1 = De helpdesk van { $brand } stuurt u deze link, zodat u zelf een nieuw wachtwoord kunt kiezen. De helpdesk ziet de link niet en kent uw wachtwoord niet.

@@ -241,7 +241,7 @@ async fn the_owner_is_told_of_a_new_device_sees_all_and_has_one_forgotten() {
     Client::new(&server, PHONE).log_in(PASSWORD).await.expect(201);
     let second = Client::new(&server, TILL).log_in(PASSWORD).await.expect(201).json();
     let told = server.mail(EMAIL, "Nouvelle connexion", 1).await;
-    assert!(told.contains("Firefox sur Linux, à l'adresse IP 127.0.0.1."), "{told}");
+    assert!(told.contains("Firefox sur Linux, à l’adresse IP 127.0.0.1."), "{told}");
     assert_eq!(
         server
             .mails(EMAIL)

@@ -520,6 +520,15 @@ async fn bad_input_is_named_and_changes_nothing() {
     }
     let after = position().await;
     assert_eq!(after - before, 11, "one order was taken, its mail sent, and nothing else");
+    // Another spelling is the same order: accents that are composed, the country before a postal code, an abbreviation.
+    let mut spelled = changed.clone();
+    for address in ["/company/registered_office", "/lines/0/delivery_address"] {
+        let address = spelled.pointer_mut(address).unwrap();
+        address["street"] = json!("R. Neuve");
+        address["postal_code"] = json!("B-1000");
+        address["town"] = json!("Brussel");
+    }
+    server.service_post("/v1/orders", spelled).await.expect(200);
     changed["channel"] = json!("offline");
     assert_eq!(
         server.service_post("/v1/orders", changed).await.expect(409).json()["type"],

@@ -107,7 +107,7 @@ async fn whoever_waits_is_admitted_or_is_deleted_is_told_by_mail_and_on_the_page
     let path = format!("/v1/accounts/{}/conversion", placed["account_id"].as_str().unwrap());
     server.service_post(&path, json!({ "to": "administrator" })).await.expect(204);
     let admitted = server.mail(third, "est accepté", 1).await;
-    assert!(admitted.contains("comme administrateur") && admitted.contains("Choisissez d'abord"));
+    assert!(admitted.contains("comme administrateur") && admitted.contains("Choisissez d’abord"));
 }
 
 #[tokio::test]
@@ -194,7 +194,8 @@ async fn everything_that_is_held_on_a_person_is_one_file_for_them_and_for_suppor
 
     let text = export(&server, &account, &own, "text/plain", None).await.expect(200);
     assert_eq!(text.headers["content-type"], "text/plain; charset=utf-8");
-    for said in ["Tout ce que nous conservons sur vous", "Prénom : Marie", "Une connexion a réussi (par"] {
+    for said in ["Tout ce que nous conservons sur vous", "Prénom\u{a0}: Marie", "Une connexion a réussi (par"]
+    {
         assert!(text.text.contains(said), "{said} is not in {}", text.text);
     }
     assert!(!text.text.contains("data-"), "a text is missing: {}", text.text);
@@ -218,7 +219,7 @@ async fn everything_that_is_held_on_a_person_is_one_file_for_them_and_for_suppor
         .output()
         .unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success() && printed.contains("Prénom : Marie"), "{output:?}");
+    assert!(output.status.success() && printed.contains("Prénom\u{a0}: Marie"), "{output:?}");
 
     // Nothing is held on whoever is erased.
     server.successor(&account).await;

@@ -328,7 +328,7 @@ async fn nist_over_http_long_passwords_without_composition_no_common_ones_and_a_
         (&json!("locked"), &json!("locked_until_reset"))
     );
     assert_eq!(told["reasons"][0]["remedy"]["action"], "send_reset", "its owner opens it");
-    let mail = server.mail(email, "bloqué jusqu'à", 1).await;
+    let mail = server.mail(email, "bloqué jusqu’à", 1).await;
     assert!(mail.contains("mot de passe oublié"), "{mail}");
 
     server.post("/v1/password-resets", json!({ "email": email })).await.expect(202);
@@ -402,7 +402,7 @@ async fn a_password_of_the_operators_list_is_refused_with_the_reason_in_three_la
     let body = json!({ "token": token, "password": "Zomervakantie-2026" });
     for (language, reason) in [
         ("en", "attackers try those first"),
-        ("fr", "les premiers que l'on essaie"),
+        ("fr", "les premiers que l’on essaie"),
         ("nl", "het eerst geprobeerd"),
     ] {
         let request = server.client.post(format!("{}/v1/activations", server.url)).json(&body);

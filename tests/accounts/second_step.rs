@@ -270,7 +270,7 @@ async fn the_second_step_is_turned_off_by_its_owner_and_taken_away_by_support() 
         .expect(422);
     let asked = challenge(&server).await;
     server.service_post(&format!("{path}/reset"), reset).await.expect(204);
-    let mail = server.mail(EMAIL, "supprimée par le support", 1).await;
+    let mail = server.mail(EMAIL, "désactivée par le support", 1).await;
     assert!(mail.contains("vous avez été déconnecté"), "{mail}");
     owner.post("", json!({ "current_password": PASSWORD })).await.expect(401);
     let late = code(&secret, step() + 1);

@@ -103,7 +103,15 @@ async fn the_words_of_a_refusal_name_what_is_wrong() {
     let mut whole = order(4, 1, "marie@example.be");
     whole["lines"][0]["quantity"] = json!(2.0);
     server.service_post("/v1/orders", whole.clone()).await.expect(201);
-    whole["lines"][0]["quantity"] = json!(2.5);
+    // Whatever the number is, the same rule refuses it.
+    for wrong in [json!(2.5), json!(0), json!(-1), json!(10_001), json!(1e30), json!(u64::MAX)] {
+        whole["lines"][0]["quantity"] = wrong;
+        let broken = server.service_post("/v1/orders", whole.clone()).await.expect(422).json();
+        let told = broken["errors"].as_array().unwrap().iter();
+        let told: Vec<_> = told.map(|error| format!("{} {}", error["pointer"], error["rule"])).collect();
+        assert!(told.contains(&"\"/lines/0/quantity\" \"quantity-range\"".to_owned()), "{told:?}");
+    }
+    whole["lines"][0]["quantity"] = json!("two");
     let broken = server.service_post("/v1/orders", whole).await.expect(400).json();
     assert_eq!(broken["errors"][0]["rule"], "type-integer", "{broken}");
     let release = server.service_post("/v1/terminals/SN777/release", json!({ "cause": "sold" })).await;

@@ -98,8 +98,17 @@ async fn the_public_events_come_in_pages_and_as_they_happen() {
     assert_eq!((name.as_str(), &data["data"]["failures"]), ("loquet.account.login-failed.v1", &json!(1)));
     let refused = server.service_get("/v1/events?format=xml&type=login-failed").await.expect(400).text;
     assert!(refused.contains("stored, public"), "{refused}");
-    server.service_get("/v1/events?format=public&type=login-failed").await.expect(400);
-    server.service_get("/v1/events?type=loquet.account.locked.v1").await.expect(400);
+    // A type may be named in either format.
+    for format in ["public", "stored"] {
+        let of = async |name: &str| {
+            let path = format!("/v1/events?format={format}&type={name}");
+            server.service_get(&path).await.expect(200).json()["items"].clone()
+        };
+        let named = of("login-failed").await;
+        assert_eq!(named.as_array().unwrap().len(), 1, "{named}");
+        assert_eq!(named, of("loquet.account.login-failed.v1").await);
+    }
+    server.service_get("/v1/events?type=loquet.account.locked.v2").await.expect(400);
 }
 
 #[tokio::test]

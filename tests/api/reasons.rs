@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 const PASSWORD: &str = "Boulange7!";
 /// Operations that programs alone carry out: no role of the supplier's staff has their scope.
 const FOR_PROGRAMS: [&str; 2] = ["invite_staff", "place_order"];
-/// Operations that show what would be printed, and change nothing.
-const CHANGE_NOTHING: [&str; 2] = ["try_receipt_picture", "try_receipt_text"];
+/// Operations that show what would be printed or would have happened, and change nothing.
+const CHANGE_NOTHING: [&str; 3] = ["try_policies", "try_receipt_picture", "try_receipt_text"];
 
 /// A supervisor, who may do everything that the supplier's staff may do.
 struct Supervisor<'a> {
@@ -109,7 +109,8 @@ impl<'a> Supervisor<'a> {
             if event["actor"]["kind"] != "staff" || follows {
                 continue;
             }
-            let told = event["personal"]["reason"].as_str().unwrap_or_else(|| panic!("no reason in {event}"));
+            let told = [&event["personal"], &event["data"]["export"]].map(|part| part["reason"].as_str());
+            let told = told.into_iter().flatten().next().unwrap_or_else(|| panic!("no reason in {event}"));
             let operation = self.acts.iter().find(|operation| told.starts_with(&reason(operation)));
             without.remove(operation.unwrap_or_else(|| panic!("another reason in {event}")));
         }
@@ -256,6 +257,8 @@ async fn everything_that_support_may_do_asks_for_a_reason_and_has_it_in_its_even
     second_step(&server, &marie, &session).await;
     let proof = Some(json!({ "identity_proof": "Called back on the number on file" }));
     an.act("reset_second_step", post.clone(), &account(&marie, "second-step/reset"), proof).await;
+
+    an.act("begin_export", post.clone(), "/v1/audit/exports", Some(json!({}))).await;
 
     // Orders.
     server.service_post("/v1/orders", order(12, 2, "marie@example.be")).await.expect(201);

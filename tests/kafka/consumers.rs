@@ -17,8 +17,9 @@ fn root() -> &'static Path {
 
 /// The consumer in Rust, built.
 fn in_rust() -> Command {
-    let mut build = Command::new(environment::cargo());
-    build.args(["build", "--quiet", "--package", "loquet-tests", "--example", "consumer", "--manifest-path"]);
+    let mut build = environment::cargo();
+    // `cargo test` has built it already, with the features of the workspace.
+    build.args(["build", "--quiet", "--workspace", "--example", "consumer", "--manifest-path"]);
     assert!(build.arg(root().join("Cargo.toml")).status().unwrap().success());
     let here = std::env::current_exe().unwrap();
     Command::new(here.parent().unwrap().parent().unwrap().join("examples/consumer"))

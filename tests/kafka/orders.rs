@@ -124,6 +124,11 @@ async fn an_order_from_a_topic_is_taken_and_one_that_cannot_be_is_a_dead_letter_
     for counted in ["{outcome=\"new\"} 2", "{outcome=\"delivered_before\"} 2", "{outcome=\"refused\"} 4"] {
         assert!(metrics.contains(&format!("loquet_kafka_orders_total{counted}")), "{counted}: {metrics}");
     }
+    // Support sees them too, without their contents.
+    let seen = server.service_get("/v1/dead-letters").await.expect(200);
+    let listed = seen.json()["items"].as_array().unwrap().clone();
+    assert!(listed.len() == 3 && listed.iter().all(|letter| letter["id"] != id), "{listed:?}");
+    assert!(seen.text.contains("/contact/email") && !seen.text.contains("p7@example.be"), "{}", seen.text);
     // A dead letter holds the original, byte for byte.
     let records = broker.read(&[DEAD_LETTERS]);
     assert!(records.iter().any(|record| record.value.as_deref() == Some("no order at all")));

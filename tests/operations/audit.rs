@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use loquet_tests::server::{Server, binary, order};
+use reqwest::Method;
 use serde_json::Value;
 use std::path::Path;
 
@@ -60,7 +61,7 @@ async fn an_auditor_sees_what_was_known_then_who_granted_what_and_what_happened_
         "the same command"
     );
     let (code, _, errors) = loquet(&data, &["audit", "account", &account, "--as-of", "yesterday"]);
-    assert!(code == Some(1) && errors.contains("'yesterday' is no moment"), "{errors}");
+    assert!(code == Some(2) && errors.contains("write a date"), "{errors}");
     let (code, _, errors) = loquet(&data, &["audit", "account", &account, "--as-of", "9999999"]);
     assert!(code == Some(1) && errors.contains("the log ends at position"), "{errors}");
     let (code, _, _) = loquet(&data, &["backup", "/nowhere", "--as-of", "1"]);
@@ -126,7 +127,7 @@ async fn as_of_the_end_of_the_log_every_query_answers_as_it_does_now() {
             let filled = path.replace("{account_id}", &account).replace("{company_id}", &company);
             let filled = filled.replace("{site_id}", &site).replace("{terminal}", &terminal);
             let filled = filled.replace("{order_id}", "SO-2").replace("{group_id}", &site);
-            filled.replace("{takeover_id}", &site)
+            filled.replace("{takeover_id}", &site).replace("{export_id}", &site)
         })
         .map(|path| match path.as_str() {
             "/v1/permissions" => format!("{path}?account={account}&permission=manage_terminals&site={site}"),
@@ -351,4 +352,245 @@ async fn until(server: &Server, what: &str, is_so: impl Fn(&Value, &str) -> bool
         assert!(begun.elapsed() < std::time::Duration::from_mins(1), "{what}: {ready:#} {metrics}");
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
+}
+
+#[tokio::test]
+async fn the_api_tries_policies_and_lists_checkpoints_as_the_command_line_does() {
+    let server = Server::start().await;
+    let since = loquet_tests::environment::now();
+    server.active(1, "marie@example.be", PASSWORD).await;
+    for _ in 0..7 {
+        server.login("marie@example.be", "Wrong1!!").await.expect(401);
+    }
+    let what_if = async |body: Value| server.service_post("/v1/audit/what-if", body).await;
+    let strict = serde_json::json!({ "attempts": 3, "duration_seconds": 3600, "trusted_devices": false });
+    let in_force = serde_json::json!({ "attempts": 7, "duration_seconds": 900 });
+    let told = what_if(serde_json::json!({ "policies": [strict, in_force] })).await.expect(200).json();
+    assert_eq!((&told["history"]["lockouts"], &told["history"]["guesses_judged"]), (&1.into(), &7.into()));
+    let cli = json(
+        &server.folder,
+        &[
+            "audit",
+            "what-if",
+            "--attempts",
+            "3",
+            "--duration",
+            "1h",
+            "--devices",
+            "off",
+            "--policy",
+            "attempts=7",
+        ],
+    );
+    for n in 0..2 {
+        for name in ["lockouts", "accounts_locked", "guesses_judged", "guesses_stopped", "logins_refused"] {
+            assert_eq!(told["policies"][n][name], cli["policies"][n][name], "{name} of policy {n}");
+        }
+    }
+    assert_eq!(
+        (&told["policies"][0]["guesses_stopped"], &told["policies"][1]["guesses_stopped"]),
+        (&4.into(), &0.into())
+    );
+    let wrong = serde_json::json!({
+        "from": "2026-12-02T00:00:00Z", "to": "2026-12-01T00:00:00Z",
+        "policies": [{ "attempts": 0, "duration_seconds": 2_592_001, "cap": 101 }, { "attempts": 101.5, "duration_seconds": 0 }],
+    });
+    let wrong = what_if(wrong).await.expect(422).json();
+    let mut faults: Vec<_> =
+        wrong["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect();
+    faults.sort_unstable();
+    let expected = [
+        "/from",
+        "/policies/0/attempts",
+        "/policies/0/cap",
+        "/policies/0/duration_seconds",
+        "/policies/1/attempts",
+        "/policies/1/duration_seconds",
+    ];
+    assert_eq!(faults, expected);
+    for count in [0, 9] {
+        let policies = vec![serde_json::json!({ "attempts": 3, "duration_seconds": 60 }); count];
+        what_if(serde_json::json!({ "policies": policies })).await.expect(422);
+    }
+
+    let shown = server.service_get("/v1/audit/checkpoints?limit=1").await.expect(200).json();
+    let key = said(&server.folder, &["audit", "key"]);
+    assert_eq!(shown["public_key"], key.trim());
+    let newest = json(&server.folder, &["audit", "checkpoint"]);
+    assert!(shown["items"][0]["size"].as_u64() <= newest["size"].as_u64(), "{shown} {newest}");
+    let all = server.service_get("/v1/audit/checkpoints").await.expect(200).json();
+    assert_eq!(all["count"], all["items"].as_array().unwrap().len());
+    assert!(
+        all["items"].as_array().unwrap().iter().any(|item| item["note"] == newest["note"]),
+        "{all} {newest}"
+    );
+
+    let first = server.service_get("/v1/audit/checkpoints?as_of=1").await.expect(200).json();
+    let positions: Vec<_> =
+        first["items"].as_array().unwrap().iter().map(|item| item["position"].as_u64()).collect();
+    assert!(
+        positions.iter().all(|position| *position <= Some(1)),
+        "what was signed later was not known: {first}"
+    );
+    assert!(positions.len() < all["items"].as_array().unwrap().len() && first["position"] == 1, "{first}");
+
+    // The feed from a moment on has what happened from then on, and nothing before.
+    let moment = |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let whole =
+        server.service_get(&format!("/v1/events?limit=200&since={}", moment(since))).await.expect(200).json();
+    let times: Vec<_> = whole["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["at"].as_str().unwrap().to_owned())
+        .collect();
+    let last = times.last().unwrap();
+    let from_last = server.service_get(&format!("/v1/events?since={last}")).await.expect(200).json();
+    let later = from_last["items"].as_array().unwrap();
+    assert!(!later.is_empty() && later.len() < times.len(), "{later:?}");
+    assert!(later.iter().all(|event| event["at"].as_str().unwrap() >= last.as_str()), "{later:?}");
+    let none = server.service_get("/v1/events?since=2999-01-01T00:00:00Z").await.expect(200).json();
+    assert_eq!(none["items"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn an_auditor_downloads_an_extract_that_the_command_line_verifies_and_that_names_nobody() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let before = head(&server);
+    let arguments = ["token", "create", "--staff", "An Peeters", "--role", "auditor"];
+    let token = said(&server.folder, &arguments).trim().to_owned();
+    let send = async |method: Method, path: &str, body: Option<&Value>| {
+        server.send(method, path, Some(&token), body).await
+    };
+    let exports = "/v1/audit/exports";
+    let asked = serde_json::json!({ "states": true });
+    let refused = send(Method::POST, exports, Some(&asked)).await.expect(422);
+    assert!(refused.text.contains("reason-required"), "{}", refused.text);
+    let reversed = serde_json::json!({
+        "from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z", "reason": "Yearly audit",
+    });
+    let refused = send(Method::POST, exports, Some(&reversed)).await.expect(422);
+    assert!(refused.text.contains("moments-reversed"), "{}", refused.text);
+    assert_eq!(send(Method::GET, exports, None).await.expect(200).json()["items"], serde_json::json!([]));
+
+    let asked = serde_json::json!({ "states": true, "reason": "Yearly audit" });
+    let begun = send(Method::POST, exports, Some(&asked)).await.expect(201);
+    let id = begun.json()["export_id"].as_str().unwrap().to_owned();
+    assert_eq!(begun.headers["location"], format!("exports/{id}"));
+    let place = format!("{exports}/{id}");
+    let mut export = Value::Null;
+    while export["status"] != "finished" {
+        assert_ne!(export["status"], "failed", "{export}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        export = send(Method::GET, &place, None).await.expect(200).json();
+    }
+    assert_eq!((&export["reason"], &export["actor"]["name"]), (&asked["reason"], &"An Peeters".into()));
+    assert_eq!(export["position"], export["end"], "{export}");
+    let listed = send(Method::GET, exports, None).await.expect(200).json();
+    assert_eq!(listed["items"], serde_json::json!([export]));
+    let then = server.service_get(&format!("{exports}?as_of={before}")).await.expect(200).json();
+    assert_eq!(then["items"], serde_json::json!([]), "it was not there then");
+
+    let url = format!("{}{place}/archive", server.url);
+    let archive = server.client.get(&url).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(archive.headers()["content-type"], "application/zip");
+    assert!(archive.headers()["content-disposition"].to_str().unwrap().contains("attachment; filename="));
+    let bytes = archive.bytes().await.unwrap();
+    assert_eq!(export["bytes"], bytes.len());
+    let folder = tempfile::tempdir().unwrap();
+    let (packed, files) = (folder.path().join("history.zip"), folder.path().join("history"));
+    std::fs::write(&packed, &bytes).unwrap();
+    let unpack = ["-m", "zipfile", "-e", packed.to_str().unwrap(), files.to_str().unwrap()];
+    assert!(std::process::Command::new("python3").args(unpack).status().unwrap().success());
+    let key = said(&server.folder, &["audit", "key"]);
+    let checked =
+        said(&server.folder, &["audit", "check-export", files.to_str().unwrap(), "--public-key", key.trim()]);
+    assert!(checked.contains(&format!("{} events", export["events"])), "{checked}");
+    let mut names: Vec<_> = std::fs::read_dir(&files)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names.len(), 16, "five tables in three formats, and the manifest: {names:?}");
+    for name in &names {
+        let content = std::fs::read(files.join(name)).unwrap();
+        let content = String::from_utf8_lossy(&content);
+        assert!(
+            !content.contains("marie@example.be") && !content.contains("Dupont"),
+            "{name} names somebody"
+        );
+    }
+
+    // The log says who took it and why.
+    let told = server.service_get("/v1/events?type=history-exported").await.expect(200).json();
+    let told = &told["items"][0];
+    assert_eq!((&told["actor"]["name"], &told["data"]["export"]["id"]), (&"An Peeters".into(), &id.into()));
+    assert_eq!(told["data"]["export"]["reason"], "Yearly audit");
+
+    // Others have none of it.
+    let session = server.login("marie@example.be", PASSWORD).await.expect(201).json();
+    let session = session["session_token"].as_str();
+    server.send(Method::GET, exports, session, None).await.expect(403);
+    server.send(Method::GET, &format!("{place}/archive"), session, None).await.expect(403);
+    send(Method::GET, &format!("{exports}/{}/archive", "00000000-0000-4000-8000-000000000000"), None)
+        .await
+        .expect(404);
+    assert!(server.folder.join("exports").exists());
+    server.restart_with(&[]).await;
+    assert!(!server.folder.join("exports").exists(), "an extract does not outlive its server");
+}
+
+#[tokio::test]
+async fn a_difference_has_the_values_before_and_after_and_the_events_between() {
+    let server = Server::start().await;
+    let account = server.active(1, "marie@example.be", PASSWORD).await;
+    let before = head(&server);
+    for _ in 0..3 {
+        server.login("marie@example.be", "Wrong1!!").await.expect(401);
+    }
+    let after = head(&server);
+    server.login("marie@example.be", PASSWORD).await.expect(201);
+    let next = |position: &str| (position.parse::<u64>().unwrap() + 1).to_string();
+    let (from, to) = (next(&before), next(&after));
+    let out =
+        said(&server.folder, &["audit", "diff", "marie@example.be", "--from", &from, "--to", &to, "--json"]);
+    let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let fields = lines[0]["changed"].as_array().unwrap();
+    let failures = fields.iter().find(|field| field["field"] == "failures").unwrap();
+    assert_eq!((&failures["before"], &failures["after"]), (&0.into(), &3.into()), "{fields:?}");
+    assert!(fields.iter().all(|field| field["before"] != field["after"]), "{fields:?}");
+    // That a mail was sent is written a moment after it was.
+    let types = lines[1..].iter().map(|event| event["type"].clone());
+    let types: Vec<_> = types.filter(|kind| kind != "mail-sent").collect();
+    assert_eq!(types, ["login-failed"; 3]);
+    // From the beginning of the log, everything is new.
+    let out = said(&server.folder, &["audit", "diff", &account, "--to", &from]);
+    assert!(out.contains("BEFORE") && out.contains("active") && !out.contains("login-failed"), "{out}");
+    let (code, _, errors) = loquet(&server.folder, &["audit", "diff", &account, "--from", "yesterday"]);
+    assert!(code == Some(2) && errors.contains("or a position of the log"), "{errors}");
+}
+
+#[tokio::test]
+async fn what_a_member_of_the_staff_looks_at_is_in_the_log_of_the_program_without_what_they_typed() {
+    let server = Server::start().await;
+    let account = server.active(1, "marie@example.be", PASSWORD).await;
+    let arguments = ["token", "create", "--staff", "An Peeters", "--role", "auditor"];
+    let token = said(&server.folder, &arguments).trim().to_owned();
+    let get = async |path: &str| server.send(reqwest::Method::GET, path, Some(&token), None).await;
+    get(&format!("/v1/accounts/{account}/events")).await.expect(200);
+    get("/v1/support/search?q=dupont").await.expect(200);
+    get("/v1/accounts?email=marie@example.be").await.expect(200);
+    // Nor does a look at the past go unnoticed.
+    get(&format!("/v1/accounts/{account}?as_of=9")).await.expect(200);
+    server.service_get(&format!("/v1/accounts/{account}")).await.expect(200);
+    let log = server.errors();
+    let looks: Vec<&str> =
+        log.lines().filter(|line| line.contains("loquet_access") && line.contains("staff asked")).collect();
+    assert_eq!(looks.len(), 4, "a program's token is no member of the staff: {log}");
+    let first = looks[0];
+    for part in ["An Peeters", "auditor", "GET", &format!("/v1/accounts/{account}/events")] {
+        assert!(first.contains(part), "{part} is not in {first}");
+    }
+    assert!(!looks.iter().any(|line| line.contains("dupont") || line.contains("marie@")), "{looks:?}");
 }

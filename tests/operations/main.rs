@@ -4,6 +4,7 @@
 mod administration;
 mod audit;
 mod demo;
+mod helping;
 mod observability;
 mod operations;
 mod output;

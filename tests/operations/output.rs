@@ -338,6 +338,20 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
             ),
         ]),
         "completions" => shows(&["bash", "elvish", "fish", "powershell", "zsh"]),
+        "account list" => shows(&[
+            "",
+            "--json",
+            &format!("--company {company} --status active"),
+            "--awaiting-conversion --json",
+        ]),
+        // Nobody is locked out here: tests/operations/helping.rs reads the JSON of somebody who is.
+        "lockout list" => shows(&[""]),
+        // What a person can be helped with depends on the person: tests/operations/helping.rs runs these.
+        "account release"
+        | "account send-activation"
+        | "account send-reset"
+        | "account convert"
+        | "account reset-second-step" => Some(vec![(String::new(), Task::Elsewhere)]),
         "account show" | "account history" => shows(&[account, &format!("{email} --json")]),
         "company list" | "takeover list" | "mail list" | "projections list" | "token list"
         | "webhook list" => shows(&["", "--json"]),

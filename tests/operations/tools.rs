@@ -9,7 +9,7 @@ const PASSWORD: &str = "Boulange7!";
 
 /// Runs a command of the program without a terminal: its exit code, and what it wrote.
 #[track_caller]
-fn run(server: &Server, arguments: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn run(server: &Server, arguments: &[&str]) -> (Option<i32>, String) {
     let output = server.command().args(arguments).stdin(Stdio::null()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout) + &text(&output.stderr))
@@ -37,6 +37,9 @@ async fn no_server_key_is_made_beside_data_that_has_one_and_the_doctor_misses_lo
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("restore that key from your copy") && !key.exists(), "{said}");
     std::fs::rename(&kept, &key).unwrap();
+    // Where the key is there and opens the data, nothing is to be restored.
+    let (code, said) = run(&server, &["keys", "create"]);
+    assert!(code == Some(1) && said.contains("server.key exists") && !said.contains("restore"), "{said}");
 
     for name in ["keys.db", "keys.db-wal", "keys.db-shm"] {
         drop(std::fs::remove_file(server.folder.join(name)));

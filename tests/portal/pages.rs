@@ -8,7 +8,7 @@ use loquet_tests::server::{Server, order};
 use loquet_tests::skip;
 use serde_json::{Value, json};
 
-use crate::stories::log_in;
+use crate::stories::{SOFIE, enrol, has_authenticator, invite_sofie, log_in, log_in_with};
 
 const PASSWORD: &str = "Boulange7!";
 const EMAIL: &str = "marie@boulangerie.example";
@@ -56,6 +56,37 @@ async fn world(server: &Server) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// A member of the staff, and a person who is locked out. Returns the staff's recovery codes and their pages.
+async fn staff_world(server: &Server) -> (Vec<String>, Vec<(&'static str, String)>) {
+    let locked = "luc@boulangerie.example";
+    let account = server.active(7, locked, PASSWORD).await;
+    for _ in 0..7 {
+        server.login(locked, "Wrong1!!!").await.expect(401);
+    }
+    let shown = server.service_get(&format!("/v1/accounts/{account}")).await.expect(200).json();
+    let company = shown["company_id"].as_str().unwrap();
+    invite_sofie(server).await;
+    let browser = Browser::start(&server.url, Setup::DESKTOP).await;
+    log_in(&browser, SOFIE.0, SOFIE.1).await;
+    browser.reads("it is required of our staff").await;
+    let recovery = enrol(&browser, SOFIE.1).await;
+    let page = |name, path: &str| (name, path.to_owned());
+    let pages = vec![
+        page("support", "/support?q=boulang"),
+        page("queues", "/support/queues"),
+        page("lockouts", "/support/lockouts"),
+        page("numbers", "/support/numbers"),
+        page("history", "/audit?category=account"),
+        page("what-if", "/audit/what-if?attempts=3&minutes=30&devices=on"),
+        page("proof", "/audit/proof"),
+        page("exports", "/audit/exports"),
+        ("diagnosis", format!("/support/diagnosis?email={locked}")),
+        ("story", format!("/support/accounts/{account}")),
+        ("company-story", format!("/support/companies/{company}")),
+    ];
+    (recovery, pages)
+}
+
 /// The pages of whoever is not logged in.
 const OPEN: [(&str, &str); 6] = [
     ("login", "/login"),
@@ -82,6 +113,12 @@ async fn every_page_is_for_everybody_stays_on_its_host_and_is_small() {
         for (page, path) in OPEN {
             wrong.extend(look(&browser, &axe, page, path).await);
         }
+        // A mail is a page without style sheet and script.
+        browser.open("/dev/mail").await;
+        let mail = browser.find("article h2 a").await.attr("href").await.unwrap().unwrap();
+        browser.open(&format!("/dev/{mail}")).await;
+        browser.find("table.card").await;
+        wrong.extend(browser.violations(&axe).await.into_iter().map(|found| format!("mail: {found}")));
         log_in(&browser, EMAIL, PASSWORD).await;
         browser.reads("Marie").await;
         for (page, path) in &pages {
@@ -112,6 +149,29 @@ async fn look(browser: &Browser, axe: &PathBuf, page: &str, path: &str) -> Vec<S
     assert_eq!(is_wide, Value::Bool(false), "{page} is wider than the window");
     let found = browser.violations(axe).await;
     found.into_iter().map(|found| format!("{page}: {found}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_of_the_staff_is_for_everybody_too() {
+    let name = "every_page_of_the_staff_is_for_everybody_too";
+    let Some(axe) = skip::unless_tool(name, "node_modules/axe-core/axe.min.js") else { return };
+    if !Browser::is_there(name) || !has_authenticator(name) {
+        return;
+    }
+    let server = Server::start().await;
+    let (recovery, pages) = staff_world(&server).await;
+    let mut wrong = Vec::new();
+    for (setup, code) in [Setup::DESKTOP, Setup { is_dark: true, ..Setup::PHONE }].into_iter().zip(&recovery)
+    {
+        let browser = Browser::start(&server.url, setup).await;
+        log_in_with(&browser, SOFIE, code).await;
+        browser.reads("Find and help").await;
+        for (page, path) in &pages {
+            wrong.extend(look(&browser, &axe, page, path).await);
+        }
+        assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,6 +239,8 @@ async fn pictures_of_all_pages_are_written_when_asked_for() {
     std::fs::create_dir_all(&folder).unwrap();
     let server = Server::start().await;
     let pages = world(&server).await;
+    let (recovery, of_staff) = staff_world(&server).await;
+    let mut recovery = recovery.into_iter();
     for (device, setup) in [("desktop", Setup::DESKTOP), ("phone", Setup::PHONE)] {
         for (light, is_dark) in [("light", false), ("dark", true)] {
             let browser = Browser::start(&server.url, Setup { is_dark, language: "fr", ..setup }).await;
@@ -195,7 +257,16 @@ async fn pictures_of_all_pages_are_written_when_asked_for() {
             for (page, path) in &pages {
                 picture(page, path).await;
             }
-            let names = OPEN.iter().map(|(page, _)| *page).chain(pages.iter().map(|(page, _)| *page));
+            let browser = Browser::start(&server.url, Setup { is_dark, ..setup }).await;
+            log_in_with(&browser, SOFIE, &recovery.next().unwrap()).await;
+            browser.reads("Find and help").await;
+            for (page, path) in &of_staff {
+                browser.open(path).await;
+                let picture = browser.screenshot().await;
+                std::fs::write(folder.join(format!("{page}-{device}-{light}.png")), picture).unwrap();
+            }
+            let own = pages.iter().chain(&of_staff).map(|(page, _)| *page);
+            let names = OPEN.iter().map(|(page, _)| *page).chain(own);
             let files = names.map(|page| folder.join(format!("{page}-{device}-{light}.png"))).collect();
             contact_sheet(files, &folder.join(format!("sheet-{device}-{light}.png")));
         }

@@ -116,10 +116,18 @@ struct File {
     contents: Vec<u8>,
 }
 
+/// A colour that stands out, and the colour of text on it.
+pub(crate) type Accent = (Colour, Colour);
+
+/// The accents of the style sheet: on light pages and on dark ones.
+const USUAL: [Accent; 2] =
+    [(Colour([0x0f, 0x5c, 0x4a]), WHITE), (Colour([0x7f, 0xd6, 0xbb]), Colour([0x06, 0x23, 0x1b]))];
+
 /// The supplier's colour and logo.
 #[derive(Clone, Default)]
 pub struct Branding {
     style: Option<File>,
+    colour: Option<Colour>,
     logo: Option<File>,
 }
 
@@ -145,7 +153,14 @@ impl Branding {
         );
         let contents = style.into_bytes();
         let path = hashed_path("brand", "css", &contents);
-        Ok(Self { style: Some(File { path, kind: "text/css; charset=utf-8", contents }), ..self })
+        let style = Some(File { path, kind: "text/css; charset=utf-8", contents });
+        Ok(Self { style, colour: Some(colour), ..self })
+    }
+
+    /// The accent on light and on dark ground, for what has no style sheet, such as mails.
+    #[must_use]
+    pub fn accents(&self) -> [Accent; 2] {
+        self.colour.map_or(USUAL, |colour| [(colour, WHITE), (colour.for_the_dark(), DARK[1])])
     }
 
     /// Shows a picture in place of the latch.
@@ -219,6 +234,10 @@ mod tests {
         for (part, [card, paper]) in [(light, LIGHT), (dark, DARK)] {
             let grounds = format!("--paper: {paper}; --card: {card};");
             assert!(part.contains(&grounds), "{grounds}");
+        }
+        for (part, (accent, on)) in [light, dark].into_iter().zip(USUAL) {
+            let accents = format!("--accent: {accent}; --on-accent: {on};");
+            assert!(part.contains(&accents), "{accents}");
         }
     }
 

@@ -65,6 +65,11 @@ impl Form {
         Self { values, told: Some(told) }
     }
 
+    /// The same form, with what is wrong.
+    pub(crate) fn told(self, told: Told) -> Self {
+        Self { told: Some(told), ..self }
+    }
+
     pub(crate) fn value(&self, name: &str) -> &str {
         self.values.get(name).map_or("", String::as_str)
     }

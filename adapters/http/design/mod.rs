@@ -143,7 +143,7 @@ impl Look {
                     nav.menu aria-label=(self.t("menu")) {
                         ul {
                             @for (path, word) in &self.menu {
-                                li { a href=(self.to(path)) aria-current=[self.is_at(path).then_some("page")] { (self.t(word)) } }
+                                li { a href=(self.to(path)) aria-current=[(self.entry() == Some(*path)).then_some("page")] { (self.t(word)) } }
                             }
                         }
                     }
@@ -154,6 +154,12 @@ impl Look {
                 }
             }
         }
+    }
+
+    /// The entry of the menu to which this page belongs: the one whose path is the longest beginning of the page's.
+    fn entry(&self) -> Option<&'static str> {
+        let fitting = self.menu.iter().map(|(path, _)| *path).filter(|path| self.is_at(path));
+        fitting.max_by_key(|path| path.len())
     }
 
     fn is_at(&self, path: &str) -> bool {

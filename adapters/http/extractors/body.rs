@@ -55,34 +55,10 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], operation: Option<&Operati
     }
     let decoded = match serde_path_to_error::deserialize(&mut json) {
         Ok(decoded) => decoded,
-        Err(error) => {
-            let whole = with_whole_numbers(bytes).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            return whole.ok_or_else(|| misshapen(bytes, operation, &error));
-        }
+        Err(error) => return Err(misshapen(bytes, operation, &error)),
     };
     json.end().map_err(|error| malformed(vec![not_json(&error)]))?;
     Ok(decoded)
-}
-
-/// The same JSON with `2` for `2.0`, which JSON Schema counts as an integer. Returns `None` if there is no such number.
-fn with_whole_numbers(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut value = serde_json::from_slice(bytes).ok()?;
-    make_whole(&mut value).then(|| serde_json::to_vec(&value).ok()).flatten()
-}
-
-fn make_whole(value: &mut Value) -> bool {
-    match value {
-        Value::Number(number) if number.is_f64() => {
-            // A whole number is printed without an exponent, and without a fraction.
-            let whole = number.as_f64().and_then(|float| format!("{float}").parse::<i64>().ok());
-            whole.map(|whole| *number = whole.into()).is_some()
-        }
-        Value::Array(items) => items.iter_mut().fold(false, |changed, item| make_whole(item) | changed),
-        Value::Object(fields) => {
-            fields.values_mut().fold(false, |changed, field| make_whole(field) | changed)
-        }
-        _ => false,
-    }
 }
 
 /// The body does not have the required format.

@@ -132,6 +132,10 @@ impl Operation {
         if let Some(schema) = &self.body {
             schema.faults(body, None, &mut faults);
         }
+        // What has the wrong type is no known word either. That the words are named says it all.
+        let named = faults.iter().filter(|fault| fault.rule == "value-unknown");
+        let named: HashSet<_> = named.map(|fault| fault.pointer.clone()).collect();
+        faults.retain(|fault| !fault.rule.starts_with("type-") || !named.contains(&fault.pointer));
         faults
     }
 
@@ -178,7 +182,6 @@ impl Operation {
     }
 }
 
-/// The names and values of a query.
 /// The parameters of a query, as names and values.
 pub(crate) fn parameters(uri: &Uri) -> Vec<(String, String)> {
     let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(uri);
@@ -211,14 +214,19 @@ fn explain(error: &ValidationError<'_>, pointer: Option<&str>, faults: &mut Vec<
             add(here, "value-unknown", vec![("known", words([&**expected_value]))]);
         }
         ValidationErrorKind::Type { kind } => add(here, type_rule(kind), Vec::new()),
-        ValidationErrorKind::Format { format } => {
-            let rule = match format.as_str() {
-                "uuid" => "format-uuid",
-                "date-time" => "format-date-time",
-                _ => "parameter-malformed",
-            };
-            add(here, rule, Vec::new());
-        }
+        ValidationErrorKind::Format { format } => match format.as_str() {
+            "uuid" => add(here, "format-uuid", Vec::new()),
+            "date-time" => add(here, "format-date-time", Vec::new()),
+            "date" => add(here, "format-date", Vec::new()),
+            _ => {}
+        },
+        // The rules of the domain say what is wrong with a text of the right shape.
+        ValidationErrorKind::Pattern { .. }
+        | ValidationErrorKind::MinLength { .. }
+        | ValidationErrorKind::MaxLength { .. }
+        | ValidationErrorKind::MinItems { .. }
+        | ValidationErrorKind::MaxItems { .. }
+            if pointer.is_none() => {}
         ValidationErrorKind::Minimum { limit } => {
             add(here, "number-too-small", vec![("limit", limit.to_string())]);
         }
@@ -319,6 +327,17 @@ mod tests {
                 "/placed_at format-date-time",
             ]
         );
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_in_the_place_of_a_known_word_has_one_fault_that_names_the_words() {
+        let order = described(&Method::POST, "/v1/orders").unwrap();
+        for wrong in [json!(null), json!(7), json!(["online"]), json!("onlin")] {
+            let faults = order.body_faults(&json!({ "channel": wrong }));
+            let told: Vec<_> = faults.iter().filter(|fault| fault.pointer == "/channel").collect();
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert_eq!(told.first().unwrap().rule, "value-unknown");
+        }
     }
 
     #[test]

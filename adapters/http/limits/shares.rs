@@ -116,6 +116,8 @@ pub(crate) enum Costly {
     Feed,
     /// Reading every event that concerns a person.
     Export,
+    /// Reading the whole log.
+    Trial,
 }
 
 impl Costly {
@@ -124,7 +126,7 @@ impl Costly {
         match self {
             Self::Feed => 4,
             Self::Picture => 2,
-            Self::Import | Self::Export => 1,
+            Self::Import | Self::Export | Self::Trial => 1,
         }
     }
 }

@@ -3,11 +3,15 @@
 //! A page asks the routes of the API within this process, as the person who is logged in. So each rule is decided where it is
 //! for programs too, and a page decides none.
 
+mod audit;
 mod entry;
+mod exports;
 mod groups;
 mod help;
+mod numbers;
 mod overview;
 mod own;
+mod paging;
 mod second_step;
 mod sites;
 mod support;
@@ -50,6 +54,9 @@ pub(crate) fn routes(api: Arc<Api>, inner: Router, past: Routes) -> Router {
         .merge(groups::routes())
         .merge(takeovers::routes())
         .merge(support::routes())
+        .merge(numbers::routes())
+        .merge(audit::routes())
+        .merge(exports::routes())
         .merge(assets::routes())
         .merge(api.branding.routes())
         .with_state(Arc::new(Portal { api, inner, past }))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Multipart, Path};
+use axum::extract::{Multipart, Path, Query};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -12,12 +12,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use loquet_domain::values::permission::Permission;
 use maud::html;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Portal;
 use super::overview::{address, optional, site_list};
 use super::own::status_of;
+use super::paging::page_of;
 use super::terminals::terminal_rows;
 use super::visit::{Member, Posted, Refused, only_from_here, text};
 use crate::design::form::{Field, Form, send};
@@ -32,14 +34,21 @@ pub(super) fn routes() -> Router<Arc<Portal>> {
         .route("/sites/{site}/receipt/try.svg", post(try_out))
 }
 
-async fn list(member: Member) -> Result<Response, Refused> {
+#[derive(Deserialize, Default)]
+struct Asked {
+    page: Option<usize>,
+}
+
+async fn list(member: Member, Query(asked): Query<Asked>) -> Result<Response, Refused> {
     let look = member.look();
     let (sites, terminals) =
         (member.visit.list("/v1/sites").await?, member.visit.list("/v1/terminals").await?);
+    let (shown, paging) = page_of(&sites, asked.page);
     let main = html! {
         h1 { (look.t("menu-sites")) }
         section.card {
-            (site_list(look, &sites, &terminals))
+            (site_list(look, shown, &terminals))
+            (paging.links(look, "sites"))
             p.hint { (look.t("sites-open-themselves")) " " a href=(look.to("help/announce-move")) { (look.t("help-announce-move-title")) } }
         }
     };

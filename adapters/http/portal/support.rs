@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
+use chrono::{SecondsFormat, TimeDelta};
 use loquet_domain::fact::StaffRole;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Portal;
+use super::audit::events;
 use super::overview::{address, name_of};
 use super::own::{attempts_table, status_of};
 use super::visit::{Member, Posted, Refused, encoded, text};
@@ -35,8 +37,8 @@ pub(super) fn routes() -> Router<Arc<Portal>> {
 }
 
 /// A visit of a member of the staff, whose second step is on.
-struct Staff {
-    member: Member,
+pub(super) struct Staff {
+    pub(super) member: Member,
     role: StaffRole,
 }
 
@@ -57,12 +59,12 @@ impl FromRequestParts<Arc<Portal>> for Staff {
 }
 
 impl Staff {
-    fn look(&self) -> &Look {
+    pub(super) fn look(&self) -> &Look {
         self.member.look()
     }
 
     /// Whether this role changes anything at all.
-    fn acts(&self) -> bool {
+    pub(super) fn acts(&self) -> bool {
         self.role != StaffRole::Auditor
     }
 }
@@ -174,46 +176,68 @@ async fn queues(staff: Staff) -> Result<Response, Refused> {
     let orders = visit.list("/v1/orders?status=awaiting_support").await?;
     let companies = visit.list("/v1/companies?without_administrator=true").await?;
     let takeovers = visit.list("/v1/takeovers?status=open").await?;
+    let conversions = visit.list("/v1/accounts?awaiting_conversion=true").await?;
+    let since = (visit.portal.api.clock)() - TimeDelta::days(GIVEN_UP_DAYS);
+    let since = encoded(&since.to_rfc3339_opts(SecondsFormat::Secs, true));
+    let given_up = format!("&type=mail-given-up&since={since}");
+    let mails = events(visit, &given_up, String::new(), GIVEN_UP_SHOWN).await?.events;
+    // Kafka may be down. The other queues are shown even so.
+    let dead_letters = visit.list("/v1/dead-letters").await.ok();
+    let of_company = |item: &Value| look.to(&format!("support/companies/{}", text(item, "company_id")));
+    let since = |item: &Value, field: &str| look.moment(text(item, field));
     let main = html! {
         h1 { (look.t("queues")) }
-        section.card {
-            h2 { (look.t("queue-orders")) " " (badge("plain", &orders.len().to_string())) }
-            @if orders.is_empty() { (empty(&look.t("queue-empty"))) }
-            ul.rows {
-                @for order in &orders {
-                    li {
-                        div { strong { (text(order, "order_id")) } p.hint { (text(order, "contact_email")) " · " (look.moment(text(order, "received_at"))) } }
-                        a.button.quiet href=(look.to(&format!("support/companies/{}", text(order, "company_id")))) { (look.t("look")) }
-                    }
-                }
+        (queue(look, "queue-orders", &orders, |order| html! {
+            div { strong { (text(order, "order_id")) } p.hint { (text(order, "contact_email")) " · " (since(order, "received_at")) } }
+            a.button.quiet href=(of_company(order)) { (look.t("look")) }
+        }))
+        @match &dead_letters {
+            Some(letters) if letters.is_empty() => {}
+            Some(letters) => {
+                (queue(look, "queue-dead-letters", letters, |letter| html! {
+                    div { strong { code { (text(letter, "id")) } } p.hint { (since(letter, "since")) } p lang="en" { (text(letter, "reason")) } }
+                }))
+                p.hint { (look.t("dead-letters-hint")) " " code { "loquet order dead-letters retry ID" } }
             }
+            None => { section.card { h2 { (look.t("queue-dead-letters")) } p.problem { (look.t("dead-letters-unreadable")) } } }
         }
-        section.card {
-            h2 { (look.t("queue-companies")) " " (badge("plain", &companies.len().to_string())) }
-            @if companies.is_empty() { (empty(&look.t("queue-empty"))) }
-            ul.rows {
-                @for company in &companies {
-                    li {
-                        div { strong { (text(company, "legal_name")) } p.hint { (text(company, "enterprise_number")) } }
-                        a.button.quiet href=(look.to(&format!("support/companies/{}", text(company, "company_id")))) { (look.t("look")) }
-                    }
-                }
+        (queue(look, "queue-companies", &companies, |company| html! {
+            div { strong { (text(company, "legal_name")) } p.hint { (text(company, "enterprise_number")) } }
+            a.button.quiet href=(of_company(company)) { (look.t("look")) }
+        }))
+        (queue(look, "queue-conversions", &conversions, |account| html! {
+            div { strong { (name_of(account)) } p.hint { (text(account, "email")) " · " (since(account, "created_at")) } }
+            a.button.quiet href=(look.to(&format!("support/accounts/{}", text(account, "account_id")))) { (look.t("look")) }
+        }))
+        (queue(look, "queue-takeovers", &takeovers, |takeover| html! {
+            div { strong { (text(takeover, "reference")) } p.hint { (look.t("takeover-due")) " " (look.day(text(takeover, "due_at"))) } }
+            @if takeover.get("overdue") == Some(&Value::Bool(true)) { (badge("bad", &look.t("overdue"))) }
+        }))
+        (queue(look, "queue-mails", &mails, |mail| html! {
+            div {
+                strong { (Sentence::word(look.language, mail.pointer("/data/kind").and_then(Value::as_str).unwrap_or_default())) }
+                p.hint { (since(mail, "at")) }
             }
-        }
-        section.card {
-            h2 { (look.t("queue-takeovers")) " " (badge("plain", &takeovers.len().to_string())) }
-            @if takeovers.is_empty() { (empty(&look.t("queue-empty"))) }
-            ul.rows {
-                @for takeover in &takeovers {
-                    li {
-                        div { strong { (text(takeover, "reference")) } p.hint { (look.t("takeover-due")) " " (look.day(text(takeover, "due_at"))) } }
-                        @if takeover.get("overdue") == Some(&Value::Bool(true)) { (badge("bad", &look.t("overdue"))) }
-                    }
-                }
-            }
-        }
+            @if let Some((path, _)) = story_of(text(mail, "stream")) { a.button.quiet href=(look.to(&path)) { (look.t("look")) } }
+        }))
     };
     Ok(look.page(StatusCode::OK, &look.t("queues"), &main))
+}
+
+/// E-mails that were given up are shown for this time.
+const GIVEN_UP_DAYS: i64 = 14;
+/// The most of them.
+const GIVEN_UP_SHOWN: usize = 200;
+
+/// What waits of one kind, with its number.
+fn queue(look: &Look, heading: &str, items: &[Value], row: impl Fn(&Value) -> Markup) -> Markup {
+    html! {
+        section.card {
+            h2 { (look.t(heading)) " " (badge("plain", &items.len().to_string())) }
+            @if items.is_empty() { (empty(&look.t("queue-empty"))) }
+            ul.rows { @for item in items { li { (row(item)) } } }
+        }
+    }
 }
 
 async fn diagnosis(staff: Staff, Query(asked): Query<Asked>) -> Result<Response, Refused> {
@@ -282,7 +306,15 @@ fn remedy_of(staff: &Staff, account: &str, reason: &Value) -> Markup {
     }
 }
 
-fn reason_field(look: &Look, action: &str) -> Markup {
+/// Until when somebody is locked out. Without an end, only a new password or support ends it.
+pub(super) fn locked_badge(look: &Look, until: &str) -> Markup {
+    match until {
+        "" => badge("bad", &look.t("locked-until-reset")),
+        until => badge("bad", &look.say("locked-until", &[("moment", &look.moment(until))])),
+    }
+}
+
+pub(super) fn reason_field(look: &Look, action: &str) -> Markup {
     let form = Form::default();
     html! {
         (form.field(Field::text("reason", "/reason", &look.t("your-reason"))))
@@ -325,7 +357,8 @@ async fn account_page(
     let first = asked.as_of('?');
     let account = visit.get(&format!("/v1/accounts/{id}{first}")).await?;
     let lockout = visit.get(&format!("/v1/accounts/{id}/lockout{first}")).await?;
-    let events = visit.list(&format!("/v1/accounts/{id}/events{first}")).await?;
+    let story = format!("/v1/accounts/{id}/events?sort=-position{}", asked.as_of('&'));
+    let events = visit.list_up_to(&story, TOLD + 1).await?;
     let attempts = visit.get(&format!("/v1/accounts/{id}/logins{first}")).await?;
     let attempts = attempts.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     let is_locked = lockout.get("locked") == Some(&Value::Bool(true));
@@ -342,7 +375,7 @@ async fn account_page(
                 (look.t("company"), html! { a href=(look.to(&format!("support/companies/{}", text(&account, "company_id")))) { (look.t("look")) } }),
                 (look.t("last-login"), html! { @match text(&account, "last_login_at") { "" => { (look.t("never")) } at => { (look.moment(at)) } } }),
                 (look.t("lockout"), html! {
-                    @if is_locked { (badge("bad", &look.say("locked-until", &[("moment", &look.moment(text(&lockout, "locked_until")))]))) }
+                    @if is_locked { (locked_badge(look, text(&lockout, "locked_until"))) }
                     @else { (look.say("failures-now", &[("count", &lockout.get("failures").and_then(Value::as_u64).unwrap_or_default().to_string())])) }
                 }),
             ]))
@@ -357,7 +390,7 @@ async fn account_page(
         }
         section.card {
             h2 { (look.t("whole-story")) }
-            (timeline(look, &events))
+            (timeline(look, &events, Links::None))
         }
         section.card {
             h2 { (look.t("tab-logins")) }
@@ -370,17 +403,39 @@ async fn account_page(
 /// The most events that a page tells.
 const TOLD: usize = 500;
 
-/// Events as sentences, the newest first: what happened, when, by whom, and why.
-fn timeline(look: &Look, events: &[Value]) -> Markup {
+/// Whether each event leads to the story of what it concerns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Links {
+    /// The page is that story.
+    None,
+    /// Accounts and companies have one.
+    ToStories,
+}
+
+/// The page with the story of a stream, and its name.
+fn story_of(stream: &str) -> Option<(String, &'static str)> {
+    let (category, id) = stream.split_once('-')?;
+    match category {
+        "account" => Some((format!("support/accounts/{id}"), "story-of-account")),
+        "company" | "access" => Some((format!("support/companies/{id}"), "story-of-company")),
+        _ => None,
+    }
+}
+
+/// Events as sentences, in their order: what happened, when, by whom, and why.
+pub(super) fn timeline(look: &Look, events: &[Value], links: Links) -> Markup {
     html! {
         @if events.is_empty() { (empty(&look.t("story-empty"))) }
         ol.timeline {
-            @for event in events.iter().rev().take(TOLD) {
+            @for event in events.iter().take(TOLD) {
                 @let told = Sentence::of(look.language, event);
                 li {
                     strong { (told.what) }
                     br; span.hint { (look.moment(text(event, "at"))) " · " (told.by) }
                     @if let Some(why) = &told.why { br; em { (why) } }
+                    @if links == Links::ToStories {
+                        @if let Some((path, name)) = story_of(text(event, "stream")) { br; a href=(look.to(&path)) { (look.t(name)) } }
+                    }
                 }
             }
         }
@@ -425,7 +480,8 @@ async fn company(
     let accounts = visit.list(&format!("/v1/accounts?company={id}{then}")).await?;
     let sites = visit.list(&format!("/v1/sites?company={id}{then}")).await?;
     let terminals = visit.list(&format!("/v1/terminals?company={id}{then}")).await?;
-    let events = visit.list(&format!("/v1/companies/{id}/events{first}")).await?;
+    let story = format!("/v1/companies/{id}/events?sort=-position{then}");
+    let events = visit.list_up_to(&story, TOLD + 1).await?;
     let main = html! {
         p.crumbs { a href=(look.to("support")) { (look.t("support-heading")) } }
         h1 { (text(&company, "legal_name")) }
@@ -470,7 +526,7 @@ async fn company(
         }
         section.card {
             h2 { (look.t("whole-story")) }
-            (timeline(look, &events))
+            (timeline(look, &events, Links::None))
         }
     };
     Ok(look.page(StatusCode::OK, text(&company, "legal_name"), &main))

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::Portal;
 use super::own::status_of;
+use super::paging::page_of;
 use super::visit::{Member, Posted, Refused, text, told_of};
 use crate::design::Look;
 use crate::design::form::{Field, Form};
@@ -33,24 +34,26 @@ pub(super) fn routes() -> Router<Arc<Portal>> {
 struct Asked {
     #[serde(default)]
     site: String,
+    page: Option<usize>,
 }
 
 async fn list(member: Member, Query(asked): Query<Asked>) -> Result<Response, Refused> {
-    list_page(&member, StatusCode::OK, &asked.site, &Form::default(), &[]).await
+    list_page(&member, StatusCode::OK, &asked, &Form::default(), &[]).await
 }
 
 async fn list_page(
     member: &Member,
     status: StatusCode,
-    site: &str,
+    asked: &Asked,
     form: &Form,
     chosen: &[&str],
 ) -> Result<Response, Refused> {
-    let look = member.look();
+    let (look, site) = (member.look(), asked.site.as_str());
     let sites = member.visit.list("/v1/sites").await?;
     let is_known = sites.iter().any(|known| text(known, "site_id") == site);
     let path = if is_known { format!("/v1/terminals?site={site}") } else { "/v1/terminals".to_owned() };
     let terminals = member.visit.list(&path).await?;
+    let (terminals, paging) = page_of(&terminals, asked.page);
     let places: Vec<(String, String)> = sites
         .iter()
         .filter(|site| member.may_at(Permission::ManageTerminals, text(site, "site_id")))
@@ -84,7 +87,7 @@ async fn list_page(
                     table {
                         thead { tr { th { span.unseen { (look.t("choose")) } } th { (look.t("model")) } th { (look.t("serial")) } th { (look.t("site")) } } }
                         tbody {
-                            @for terminal in &terminals {
+                            @for terminal in terminals {
                                 @let id = text(terminal, "terminal_id");
                                 tr {
                                     td { input type="checkbox" name="terminal" value=(id) checked[chosen.contains(&id)] aria-label=(look.say("choose-terminal", &[("terminal", &called(look, terminal))])); }
@@ -101,8 +104,9 @@ async fn list_page(
                     }
                 }
             } @else {
-                (terminal_rows(look, &terminals, &sites))
+                (terminal_rows(look, terminals, &sites))
             }
+            (paging.links(look, &format!("terminals?site={site}")))
         }
     };
     Ok(look.page(status, &look.t("menu-terminals"), &main))
@@ -151,7 +155,8 @@ async fn move_them(member: Member, posted: Posted) -> Result<Response, Refused> 
     }
     let told = told_of(&answer);
     let status = status_of(told.status);
-    list_page(&member, status, posted.get("of"), &posted.again(told), &chosen).await
+    let asked = Asked { site: posted.get("of").to_owned(), page: None };
+    list_page(&member, status, &asked, &posted.again(told), &chosen).await
 }
 
 async fn show(member: Member, Path(terminal): Path<Uuid>) -> Result<Response, Refused> {

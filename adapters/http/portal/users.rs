@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use loquet_domain::values::language::Language;
 use maud::{Markup, html};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -16,6 +17,7 @@ use super::Portal;
 use super::groups::places_in_words;
 use super::overview::name_of;
 use super::own::status_of;
+use super::paging::page_of;
 use super::visit::{Member, Posted, Refused, text};
 use crate::design::form::{Field, Form, send};
 use crate::design::parts::{act, ask_first, badge, empty, facts};
@@ -31,21 +33,33 @@ pub(super) fn routes() -> Router<Arc<Portal>> {
         .route("/users/{account}/delete", post(delete))
 }
 
-async fn list(member: Member) -> Result<Response, Refused> {
+#[derive(Deserialize, Default)]
+struct Asked {
+    page: Option<usize>,
+}
+
+async fn list(member: Member, Query(asked): Query<Asked>) -> Result<Response, Refused> {
     list_page(
         &member,
         StatusCode::OK,
+        asked.page,
         &Form::of([("language", member.look().language.code()), ("role", "user")]),
     )
     .await
 }
 
-async fn list_page(member: &Member, status: StatusCode, form: &Form) -> Result<Response, Refused> {
+async fn list_page(
+    member: &Member,
+    status: StatusCode,
+    page: Option<usize>,
+    form: &Form,
+) -> Result<Response, Refused> {
     let look = member.look();
     let path = format!("/v1/accounts?company={}", member.person.profile.company);
     let accounts = member.visit.list(&path).await?;
     let accounts: Vec<_> =
         accounts.iter().filter(|account| !matches!(text(account, "status"), "deleted" | "erased")).collect();
+    let (accounts, paging) = page_of(&accounts, page);
     let languages: Vec<_> = Language::ALL
         .iter()
         .map(|language| (language.code().to_owned(), own_name(*language).to_owned()))
@@ -59,7 +73,7 @@ async fn list_page(member: &Member, status: StatusCode, form: &Form) -> Result<R
         section.card {
             @if accounts.is_empty() { (empty(&look.t("users-none"))) }
             ul.rows {
-                @for account in &accounts {
+                @for account in accounts {
                     li {
                         div {
                             a href=(look.to(&format!("users/{}", text(account, "account_id")))) { strong { (name_of(account)) } }
@@ -69,6 +83,7 @@ async fn list_page(member: &Member, status: StatusCode, form: &Form) -> Result<R
                     }
                 }
             }
+            (paging.links(look, "users"))
         }
         section.card {
             h2 { (look.t("user-new")) }
@@ -108,7 +123,7 @@ async fn create(member: Member, posted: Posted) -> Result<Response, Refused> {
             let created = answer.json();
             Ok(member.visit.go(&format!("users/{}?done=user-created", text(&created, "account_id"))))
         }
-        Err(told) => list_page(&member, status_of(told.status), &posted.again(told)).await,
+        Err(told) => list_page(&member, status_of(told.status), None, &posted.again(told)).await,
     }
 }
 

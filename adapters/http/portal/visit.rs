@@ -188,6 +188,29 @@ impl Visit {
         body: Option<(&'static str, Body)>,
         further: &[(HeaderName, &str)],
     ) -> Answer {
+        let Some(response) = self.send(method, path, body, further).await else {
+            return Answer { status: StatusCode::NOT_FOUND, headers: HeaderMap::new(), body: Bytes::new() };
+        };
+        self.read(response).await
+    }
+
+    /// Reads a file from the API, and passes it on while it is read.
+    pub(crate) async fn fetch(&self, path: &str) -> Result<Response, Refused> {
+        match self.send(Method::GET, path, None, &[]).await {
+            Some(response) if response.status().is_success() => Ok(response),
+            Some(response) => Err(self.refused(&self.read(response).await)),
+            None => Err(self.problem(&self.no_such_page()).into()),
+        }
+    }
+
+    /// Sends a request to the routes of the API. `None` if the path is none.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&'static str, Body)>,
+        further: &[(HeaderName, &str)],
+    ) -> Option<Response> {
         let mut request = Request::builder().method(method).uri(path);
         if let Some(headers) = request.headers_mut() {
             for name in [header::USER_AGENT, header::COOKIE] {
@@ -210,9 +233,7 @@ impl Visit {
             }
         }
         let request = request.body(body.map_or_else(Body::empty, |(_, body)| body));
-        let Ok(mut request) = request else {
-            return Answer { status: StatusCode::NOT_FOUND, headers: HeaderMap::new(), body: Bytes::new() };
-        };
+        let mut request = request.ok()?;
         // The router's own notes about the page stay behind.
         let extensions = request.extensions_mut();
         if let Some(id) = self.request_id {
@@ -222,13 +243,17 @@ impl Visit {
             extensions.insert(address);
         }
         let Portal { api, inner, past } = self.portal.as_ref();
-        let response = match as_of::answer(api, *past, request).await {
+        Some(match as_of::answer(api, *past, request).await {
             Ok(response) => response,
             Err(request) => {
                 let Ok(response) = inner.clone().oneshot(request).await;
                 response
             }
-        };
+        })
+    }
+
+    /// Reads an answer whole.
+    async fn read(&self, response: Response) -> Answer {
         let (parts, body) = response.into_parts();
         let told = parts.extensions.get::<Problem>().cloned();
         let is_told = told.is_some() || parts.status.is_success();
@@ -253,6 +278,11 @@ impl Visit {
 
     /// All items of a list of the API.
     pub(crate) async fn list(&self, path: &str) -> Result<Vec<Value>, Refused> {
+        self.list_up_to(path, usize::MAX).await
+    }
+
+    /// The first items of a list: at least `most` of them, if there are so many.
+    pub(crate) async fn list_up_to(&self, path: &str, most: usize) -> Result<Vec<Value>, Refused> {
         let joint = if path.contains('?') { '&' } else { '?' };
         let (mut items, mut cursor) = (Vec::new(), String::new());
         loop {
@@ -261,8 +291,8 @@ impl Visit {
                 items.extend(found);
             }
             match page.get("next_cursor").and_then(Value::as_str) {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => return Ok(items),
+                Some(next) if items.len() < most => cursor = format!("&cursor={next}"),
+                _ => return Ok(items),
             }
         }
     }
@@ -375,7 +405,13 @@ impl Member {
 /// The pages that a person may use. What they may not do is not offered.
 fn menu(may: &Authorisation) -> Vec<(&'static str, &'static str)> {
     if may.role.is_some_and(|role| role.of_staff().is_some()) {
-        return vec![("support", "menu-support"), ("support/queues", "queues")];
+        return vec![
+            ("support", "menu-support"),
+            ("support/queues", "queues"),
+            ("support/lockouts", "lockouts-now"),
+            ("support/numbers", "numbers"),
+            ("audit", "menu-history"),
+        ];
     }
     let is_administrator = may.role == Some(Role::Administrator);
     let mut menu = vec![("", "menu-overview"), ("sites", "menu-sites"), ("terminals", "menu-terminals")];

@@ -11,11 +11,15 @@ use loquet_domain::policies::lockout::LockEnd;
 use loquet_domain::policies::password_policy::PasswordRule;
 use loquet_domain::ports::{AppendError, ReadError};
 use loquet_domain::{access, company, takeover, terminals};
+use loquet_http_ports::dead_letters::DeadLettersUnreadable;
+use loquet_http_ports::exports::{ArchiveUnreadable, NotBegun};
+use loquet_http_ports::log_proof::ProofUnreadable;
 use loquet_http_ports::scope::Scope;
 use loquet_projections::causes::Causes;
 use loquet_projections::people::Unreadable;
 use loquet_projections::ports::StoreFailed;
 use loquet_projections::runner::NotThere;
+use loquet_projections::what_if::CannotJudge;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -344,6 +348,42 @@ impl From<StoreFailed> for Problem {
 
 impl From<ReadError> for Problem {
     fn from(error: ReadError) -> Self {
+        Self::unavailable("store-unavailable", error)
+    }
+}
+
+impl From<ProofUnreadable> for Problem {
+    fn from(error: ProofUnreadable) -> Self {
+        Self::unavailable("store-unavailable", error)
+    }
+}
+
+impl From<NotBegun> for Problem {
+    fn from(error: NotBegun) -> Self {
+        match error {
+            NotBegun::TooMany(under_way) => {
+                let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-exports");
+                Self { retry_after: Some(30), ..problem.with("most", under_way) }
+            }
+            NotBegun::Unavailable(unavailable) => unavailable.into(),
+        }
+    }
+}
+
+impl From<DeadLettersUnreadable> for Problem {
+    fn from(error: DeadLettersUnreadable) -> Self {
+        Self::unavailable("store-unavailable", error)
+    }
+}
+
+impl From<ArchiveUnreadable> for Problem {
+    fn from(error: ArchiveUnreadable) -> Self {
+        Self::unavailable("store-unavailable", error)
+    }
+}
+
+impl From<CannotJudge> for Problem {
+    fn from(error: CannotJudge) -> Self {
         Self::unavailable("store-unavailable", error)
     }
 }

@@ -196,11 +196,14 @@ pub(crate) fn read(
             faults.add(line, "", "csv-line");
             continue;
         };
-        let said = known.read(line, terminal, site, &mut faults);
-        if said.is_some_and(|(_, _, wanted)| !seen.insert(wanted.terminal)) {
-            faults.add(line, "terminal", "terminal-twice");
+        let held = known.terminal(terminal);
+        match held {
+            Some((held, _)) if !seen.insert(held) => faults.add(line, "terminal", "terminal-twice"),
+            Some(_) => {}
+            None => faults.add(line, "terminal", known.why_unknown(terminal)),
         }
-        moves.extend(said);
+        let to = known.site(site).map_err(|rule| faults.add(line, "site", rule)).ok();
+        moves.extend(held.zip(to).map(|((terminal, from), to)| (line, from, Assignment { terminal, to })));
     }
     if lines > MOST_LINES || lines == 0 {
         faults.add(1, "", "csv-length");
@@ -238,14 +241,17 @@ impl<'a> Known<'a> {
         Self { terminals, sites, by_serial: numbered.collect(), by_name }
     }
 
-    fn read(&self, line: u64, terminal: &str, site: &str, faults: &mut LineFaults) -> Option<Move> {
-        let held = self.terminal(terminal);
-        if held.is_none() {
-            faults.add(line, "terminal", "terminal-unknown");
-        }
-        let to = self.site(site).map_err(|rule| faults.add(line, "site", rule)).ok();
-        let ((terminal, from), to) = held.zip(to)?;
-        Some((line, from, Assignment { terminal, to }))
+    /// Why no terminal is named so. A program for tables takes a serial number for a number: it drops zeros before it, and
+    /// shortens it (`1,85E+09`).
+    fn why_unknown(&self, named: &str) -> &'static str {
+        let is_short = |c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | '+');
+        let shortened = named.trim().to_ascii_lowercase().split_once('e').is_some_and(|(digits, power)| {
+            power.starts_with('+') && [digits, power].iter().all(|part| part.chars().all(is_short))
+        });
+        let without_zeros = |serial: &SerialNumber| serial.as_str().trim_start_matches('0') == named.trim();
+        let lost_zeros =
+            named.trim().parse::<u64>().is_ok() && self.by_serial.keys().any(|serial| without_zeros(serial));
+        if shortened || lost_zeros { "terminal-spoiled" } else { "terminal-unknown" }
     }
 
     fn terminal(&self, named: &str) -> Option<(TerminalId, SiteId)> {

@@ -10,7 +10,7 @@ use loquet_domain::ports::{EventCodec, Position, RecordedEvent, Revision};
 use loquet_domain::schema::{self, DomainEvent};
 use loquet_domain::{access, account, company, terminals};
 use loquet_projections::people::Unreadable;
-use loquet_projections::ports::Cursor;
+use loquet_projections::ports::{Cursor, Order};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -22,7 +22,7 @@ use crate::responses::faults::Faults;
 use crate::responses::page::Page;
 use crate::responses::problem::{Problem, ProblemBody};
 use crate::responses::tagged::Tagged;
-use crate::state::Shared;
+use crate::state::{Api, Shared};
 use loquet_http_ports::scope::Scope;
 
 /// An event, as people and programs may read it. It contains no password hash and no data of an erased person.
@@ -61,7 +61,10 @@ pub struct EventBody {
 
 impl EventBody {
     /// Reads an event for programs: without its sealed part, and without a key.
-    pub(crate) fn open(codec: &dyn EventCodec, recorded: &RecordedEvent) -> Result<Self, Unreadable> {
+    ///
+    /// # Errors
+    /// [`Unreadable`] where it can't be read.
+    pub fn open(codec: &dyn EventCodec, recorded: &RecordedEvent) -> Result<Self, Unreadable> {
         Ok(Self::of(recorded, codec.decode_open(recorded)?, None))
     }
 
@@ -163,12 +166,73 @@ fn personal(fact: &Fact<DomainEvent>) -> Option<Value> {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct EventFilter {
+    /// `position`: the oldest first. `-position`: the newest first.
+    sort: Option<String>,
     /// `next_cursor` of the previous page.
     cursor: Option<String>,
     /// The maximum number of items: 1 to 200. Default: 50.
     limit: Option<u32>,
     /// Answer only when all events up to this log position are included.
     at_least: Option<u64>,
+}
+
+/// Which events a page has: those after a place, in the order that was asked for.
+struct Wanted {
+    order: Order,
+    size: usize,
+    /// The place of the last event on the page before.
+    after: Option<u64>,
+}
+
+impl EventFilter {
+    fn check(&self) -> Result<Wanted, Problem> {
+        let mut faults = Faults::default();
+        let size = faults.limit(self.limit);
+        let order = faults.order(self.sort.as_deref(), "position");
+        let after = faults.number_cursor(self.cursor.as_deref());
+        faults.finish_query()?;
+        Ok(Wanted { order, size, after: self.cursor.is_some().then_some(after) })
+    }
+}
+
+impl Wanted {
+    /// The page's events of some that are in ascending order. `place` says where an event is. There is one more than the page
+    /// has, if more follow.
+    fn of<'a>(
+        &self,
+        events: &'a [RecordedEvent],
+        place: fn(&RecordedEvent) -> u64,
+        is_shown: impl Fn(&RecordedEvent) -> bool,
+    ) -> Vec<&'a RecordedEvent> {
+        let follows = |event: &&RecordedEvent| match (self.order, self.after) {
+            (_, None) => true,
+            (Order::Ascending, Some(after)) => place(event) > after,
+            (Order::Descending, Some(after)) => place(event) < after,
+        };
+        let shown = events.iter().filter(|event| is_shown(event)).filter(follows);
+        match self.order {
+            Order::Ascending => shown.take(self.size + 1).collect(),
+            Order::Descending => shown.rev().take(self.size + 1).collect(),
+        }
+    }
+
+    /// The page that answers.
+    async fn page(
+        &self,
+        api: &Api,
+        caller: &Caller,
+        events: Vec<&RecordedEvent>,
+        place: fn(&RecordedEvent) -> u64,
+        position: Position,
+    ) -> Result<Tagged<Page<EventBody>>, Problem> {
+        let mut rows = Vec::with_capacity(events.len());
+        for recorded in events {
+            let body = EventBody::read(api.codec.as_ref(), recorded).await?;
+            let body = if caller.reads_proofs() { body } else { body.without_proofs() };
+            rows.push((Cursor { value: String::new(), key: place(recorded).to_string() }, body));
+        }
+        Ok(Tagged(Page::of(rows, self.size, position)))
+    }
 }
 
 /// The take-overs of an account in which the reader's company had no part: they are hidden from the reader. A person
@@ -201,7 +265,7 @@ fn others_take_overs(
 /// The events that say to which company an account belongs.
 const OF_COMPANIES: [&str; 2] = ["account-created", "account-moved"];
 
-/// List all events of an account, the oldest first.
+/// List all events of an account.
 ///
 /// Only callers with the scope `support:read` see why the supplier's staff did something, and how they checked the
 /// person's identity. Only the two companies of a take-over, and a person who moved with it, see it in the list.
@@ -222,27 +286,17 @@ pub(crate) async fn of_account(
 ) -> Result<Tagged<Page<EventBody>>, Problem> {
     let id = AccountId(id);
     caller.sees(Scope::EventsRead, id, &api.profile(id).await?)?;
-    let mut faults = Faults::default();
-    let size = faults.limit(filter.limit);
-    let after = faults.number_cursor(filter.cursor.as_deref());
-    faults.finish_query()?;
+    let wanted = filter.check()?;
     let stream = account::stream(id);
     let position = api.log_at(Position(filter.at_least.unwrap_or(0))).await?;
     let events = api.store.read_stream(&stream, Revision::default()).await?;
     let hidden = others_take_overs(&caller, id, api.codec.as_ref(), &events)?;
-    let shown =
-        events.iter().filter(|event| event.revision > Revision(after) && !hidden.contains(&event.revision));
-    let mut rows = Vec::new();
-    for recorded in shown.take(size + 1) {
-        let body = EventBody::read(api.codec.as_ref(), recorded).await?;
-        let body = if caller.reads_proofs() { body } else { body.without_proofs() };
-        let key = recorded.revision.0.to_string();
-        rows.push((Cursor { value: String::new(), key }, body));
-    }
-    Ok(Tagged(Page::of(rows, size, position)))
+    let place = |event: &RecordedEvent| event.revision.0;
+    let shown = wanted.of(&events, place, |event| !hidden.contains(&event.revision));
+    wanted.page(&api, &caller, shown, place, position).await
 }
 
-/// List all events of a company, the oldest first.
+/// List all events of a company.
 ///
 /// They are the events of the company itself, of its sites, terminals and groups. Only programs and the supplier's staff can read
 /// them: they also tell of take-overs, in which another company has a part. Requires the scope `events:read`.
@@ -263,10 +317,7 @@ pub(crate) async fn of_company(
     Params(filter): Params<EventFilter>,
 ) -> Result<Tagged<Page<EventBody>>, Problem> {
     caller.service(Scope::EventsRead)?;
-    let mut faults = Faults::default();
-    let size = faults.limit(filter.limit);
-    let after = faults.number_cursor(filter.cursor.as_deref());
-    faults.finish_query()?;
+    let wanted = filter.check()?;
     let id = CompanyId(id);
     let position = api.log_at(Position(filter.at_least.unwrap_or(0))).await?;
     let mut events = api.store.read_stream(&company::stream(id), Revision::default()).await?;
@@ -277,11 +328,7 @@ pub(crate) async fn of_company(
         events.extend(api.store.read_stream(&stream, Revision::default()).await?);
     }
     events.sort_unstable_by_key(|event| event.position);
-    let mut rows = Vec::new();
-    for recorded in events.iter().filter(|event| event.position > Position(after)).take(size + 1) {
-        let body = EventBody::read(api.codec.as_ref(), recorded).await?;
-        let body = if caller.reads_proofs() { body } else { body.without_proofs() };
-        rows.push((Cursor { value: String::new(), key: recorded.position.to_string() }, body));
-    }
-    Ok(Tagged(Page::of(rows, size, position)))
+    let place = |event: &RecordedEvent| event.position.0;
+    let shown = wanted.of(&events, place, |_| true);
+    wanted.page(&api, &caller, shown, place, position).await
 }

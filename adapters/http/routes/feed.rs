@@ -11,10 +11,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{Stream, StreamExt, stream};
 use loquet_domain::ports::{BoxStream, Position, ReadError, RecordedEvent, Subscribed};
 use loquet_domain::schema;
 use loquet_metrics::Gauge;
+use loquet_projections::as_of::position_at;
 use loquet_projections::causes::Causes;
 use loquet_projections::people::Unreadable;
 use loquet_public_events::{ContractError, type_of, types};
@@ -60,12 +62,14 @@ pub(crate) struct FeedFilter {
     /// The format of the events: `stored` (the default) as the log has them, or `public`. Public events are CloudEvents
     /// 1.0, the same that Kafka and webhooks deliver. Not every event is public.
     format: Option<String>,
-    /// Only events of these types, separated by commas, such as `account-locked,lockout-released`. In the public format:
-    /// public types, such as `loquet.account.locked.v1`.
+    /// Only events of these types, separated by commas, such as `account-locked,lockout-released`. Public types, such as
+    /// `loquet.account.locked.v1`, name the same events.
     r#type: Option<String>,
     /// Only events of streams of this category: `account`, `email`, `company`, `order`, `terminals`, `serial`,
     /// `access`, `receipt`, `logo`, `takeover` or `administration`.
     category: Option<String>,
+    /// Only events from this moment on. Events that were decided at the same time may be a little out of order.
+    since: Option<DateTime<Utc>>,
     /// The maximum number of items: 1 to 200. Default: 50.
     limit: Option<u32>,
     /// Answer only when the log has reached this position.
@@ -83,7 +87,7 @@ enum Format {
 }
 
 /// The names of the formats.
-const FORMATS: [&str; 2] = ["stored", "public"];
+pub(crate) const FORMATS: [&str; 2] = ["stored", "public"];
 
 /// An event for other services (CloudEvents 1.0, JSON event format).
 #[derive(Serialize, ToSchema)]
@@ -138,10 +142,7 @@ impl Wanted {
         let format = if filter.format.as_deref() == Some("public") { Format::Public } else { Format::Stored };
         let wanted: Option<Vec<String>> =
             filter.r#type.as_ref().map(|types| types.split(',').map(|name| name.trim().to_owned()).collect());
-        let known = match format {
-            Format::Stored => schema::names(),
-            Format::Public => types().map(|known| known.name).collect(),
-        };
+        let known: Vec<_> = schema::names().into_iter().chain(types().map(|known| known.name)).collect();
         let unknown = wanted.iter().flatten().find(|name| !known.contains(&name.as_str()));
         faults.one_of("type", unknown.map(String::as_str), &known);
         faults.one_of("category", filter.category.as_deref(), schema::CATEGORIES);
@@ -150,12 +151,12 @@ impl Wanted {
 
     fn fits(&self, event: &RecordedEvent) -> bool {
         let stored = event.event.name.as_str();
-        let name = match self.format {
-            Format::Stored => Some(stored),
-            Format::Public => type_of(stored).map(|known| known.name),
-        };
-        let Some(name) = name else { return false };
-        self.types.as_ref().is_none_or(|types| types.iter().any(|wanted| wanted == name))
+        let public = type_of(stored).map(|known| known.name);
+        if matches!(self.format, Format::Public) && public.is_none() {
+            return false;
+        }
+        let is_one = |wanted: &String| wanted == stored || Some(wanted.as_str()) == public;
+        self.types.as_ref().is_none_or(|types| types.iter().any(is_one))
             && self.category.as_ref().is_none_or(|wanted| wanted == event.stream.category())
     }
 
@@ -225,6 +226,14 @@ pub(crate) async fn feed(
     let resumed = faults.position("Last-Event-ID", last);
     let after = faults.position("?cursor", filter.cursor.as_deref()).max(resumed);
     faults.finish_query()?;
+    let after = match filter.since {
+        // The moment itself belongs to what is asked for.
+        Some(since) => {
+            let before = since.checked_sub_signed(TimeDelta::microseconds(1)).unwrap_or(since);
+            after.max(position_at(api.store.as_ref(), api.codec.as_ref(), before).await?)
+        }
+        None => after,
+    };
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // A position that the log does not have comes from another log, or from before a restore.
     api.log_at(after.max(Position(filter.at_least.unwrap_or(0)))).await?;

@@ -41,6 +41,7 @@ pub(crate) struct ViewHealth {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Readiness {
     ready: bool,
+    /// Only for callers whose token has the scope `metrics:read`.
     #[serde(flatten)]
     details: Option<Details>,
 }

@@ -43,7 +43,7 @@ impl ChosenPassword {
     post, path = "/v1/activations", operation_id = "activate", tag = "links", request_body = ChosenPassword,
     responses(
         (status = 204, description = "The account is active", headers(("Loquet-Position" = u64, description = "The position of the event in the log"))),
-        (status = 400, description = "The token is not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 400, description = "The token is not valid, or the request can't be read", body = ProblemBody, content_type = "application/problem+json"),
         (status = 410, description = "The token has expired, was used, or was replaced by a newer one", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The password breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )
@@ -101,7 +101,7 @@ pub(crate) async fn request_reset(
     post, path = "/v1/password-resets/confirm", operation_id = "confirm_password_reset", tag = "links", request_body = ChosenPassword,
     responses(
         (status = 204, description = "The password is set", headers(("Loquet-Position" = u64, description = "The position of the event in the log"))),
-        (status = 400, description = "The token is not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 400, description = "The token is not valid, or the request can't be read", body = ProblemBody, content_type = "application/problem+json"),
         (status = 410, description = "The token has expired, was used, or was replaced by a newer one", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "The password breaks rules. The answer lists all of them", body = ProblemBody, content_type = "application/problem+json")
     )

@@ -1,9 +1,12 @@
 //! The handlers, a file for each resource.
 
 pub(crate) mod accounts;
+pub(crate) mod activity;
 pub(crate) mod addresses;
+pub(crate) mod audit;
 pub(crate) mod bulk;
 pub(crate) mod companies;
+pub(crate) mod dead_letters;
 pub(crate) mod dev_mail;
 pub(crate) mod devices;
 pub(crate) mod events;
@@ -11,6 +14,7 @@ pub(crate) mod feed;
 pub(crate) mod groups;
 pub(crate) mod health;
 pub(crate) mod links;
+pub(crate) mod lockouts;
 pub(crate) mod logins;
 pub(crate) mod metrics;
 pub(crate) mod orders;

@@ -24,11 +24,13 @@ use loquet_projections::people::{event_at, person_at};
 use loquet_projections::table::{Row, RowQuery, find, select};
 use loquet_projections::views::orders::OrderRow;
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::caller::{Arrival, Because, Caller};
 use crate::extractors::body::Body;
+use crate::extractors::numbers::whole;
 use crate::extractors::query::{AtLeast, Params};
 use crate::extractors::shape;
 use crate::responses::carry_out::to_its_end;
@@ -84,7 +86,8 @@ pub(crate) struct LineBody {
     #[schema(example = "PAX A920 Mobile")]
     model: String,
     #[schema(minimum = 1, maximum = 10000)]
-    quantity: u32,
+    #[schema(value_type = u32)]
+    quantity: Number,
     /// The serial numbers: as many as the quantity, or none.
     #[serde(default)]
     serials: Option<Vec<String>>,
@@ -275,10 +278,9 @@ fn check_lines(lines: Vec<LineBody>, faults: &mut Faults) -> Vec<Line> {
         faults.add_with("/lines", "lines-count", "most", MAX_LINES);
         return Vec::new();
     }
-    let terminals: u64 = lines.iter().map(|line| u64::from(line.quantity)).sum();
-    if terminals > MOST_TERMINALS {
+    let quantities = lines.iter().filter_map(|line| whole(&line.quantity)).map(u64::from);
+    if quantities.fold(0, u64::saturating_add) > MOST_TERMINALS {
         faults.add_with("/lines", "terminals-count", "most", MOST_TERMINALS);
-        return Vec::new();
     }
     let mut seen = HashSet::new();
     let lines = lines.into_iter().enumerate();
@@ -289,11 +291,12 @@ impl LineBody {
     fn check(self, under: &str, seen: &mut HashSet<SerialNumber>, faults: &mut Faults) -> Option<Line> {
         let model =
             faults.check(&format!("{under}/model"), TerminalModel::parse(&self.model), |_| "model-unknown");
-        if !(1..=10_000).contains(&self.quantity) {
+        let quantity = whole(&self.quantity).filter(|quantity| (1..=10_000).contains(quantity));
+        if quantity.is_none() {
             faults.add(format!("{under}/quantity"), "quantity-range");
         }
         let written = self.serials.unwrap_or_default();
-        if !written.is_empty() && u32::try_from(written.len()).ok() != Some(self.quantity) {
+        if !written.is_empty() && u32::try_from(written.len()).ok() != quantity {
             faults.add(format!("{under}/serials"), "serials-count");
         }
         let mut serials = Vec::with_capacity(written.len());
@@ -305,7 +308,7 @@ impl LineBody {
         }
         let delivery_address = self.delivery_address.check(&format!("{under}/delivery_address"), faults)?;
         let delivery_address = Erasable::Known(delivery_address);
-        Some(Line { model: model?.as_str().to_owned(), quantity: self.quantity, serials, delivery_address })
+        Some(Line { model: model?.as_str().to_owned(), quantity: quantity?, serials, delivery_address })
     }
 }
 
@@ -356,7 +359,8 @@ pub(crate) enum DecisionBody {
     /// administers it yet, this person becomes its administrator. If this person already has an account of the company,
     /// the account stays as it is.
     ContactNamed,
-    /// No account is created.
+    /// No account is created. If the order waits for serial numbers of other companies' terminals, it gives them up: those
+    /// terminals are not added, even when the other companies release them.
     NobodyAdded,
 }
 
@@ -446,6 +450,9 @@ pub(crate) async fn resolve(
     Ok(Json(ResolvedBody { order_id, decision, account_id, position: position.0 }))
 }
 
+/// The statuses of an order.
+pub(crate) const STATUSES: [&str; 4] = ["awaiting_support", "resolved", "onboarded", "received"];
+
 /// A filter for orders.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -477,11 +484,7 @@ pub(crate) async fn list(
     caller.service(Scope::OrdersRead)?;
     let mut faults = Faults::default();
     let size = faults.limit(filter.limit);
-    faults.one_of(
-        "status",
-        filter.status.as_deref(),
-        &["awaiting_support", "resolved", "onboarded", "received"],
-    );
+    faults.one_of("status", filter.status.as_deref(), &STATUSES);
     let order = faults.order(filter.sort.as_deref(), "received_at");
     let after = faults.cursor(filter.cursor.as_deref());
     faults.finish_query()?;

@@ -108,7 +108,10 @@ pub(crate) async fn list(
     let company = Api::company_asked(&caller, filter.company)?;
     let mut faults = Faults::default();
     let size = faults.limit(filter.limit);
-    let by_name = company.is_some() && filter.sort.as_deref().is_some_and(|sort| sort.ends_with("name"));
+    let by_name = filter.sort.as_deref().is_some_and(|sort| matches!(sort, "name" | "-name"));
+    if by_name && company.is_none() {
+        return Err(Problem::at("?sort", "sort-needs-company"));
+    }
     let order = faults.order(filter.sort.as_deref(), if by_name { "name" } else { "opened_at" });
     let after = faults.cursor(filter.cursor.as_deref());
     faults.finish_query()?;

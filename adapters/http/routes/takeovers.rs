@@ -115,6 +115,9 @@ pub(crate) enum CancellationBody {
     Mistake,
 }
 
+/// The statuses of a take-over.
+pub(crate) const STATUSES: [&str; 4] = ["open", "completing", "completed", "cancelled"];
+
 /// A filter for take-overs.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -149,7 +152,7 @@ pub(crate) async fn list(
     administers(&caller)?;
     let mut faults = Faults::default();
     let size = faults.limit(filter.limit);
-    faults.one_of("status", filter.status.as_deref(), &["open", "completing", "completed", "cancelled"]);
+    faults.one_of("status", filter.status.as_deref(), &STATUSES);
     let order = faults.order(filter.sort.as_deref(), "opened_at");
     let after = faults.cursor(filter.cursor.as_deref());
     faults.finish_query()?;
@@ -240,7 +243,7 @@ pub(crate) struct NewBody {
     to_company_id: Uuid,
     /// The sites that move, each with its terminals. Default: all sites.
     site_ids: Option<Vec<Uuid>>,
-    /// The accounts that move. Default: all accounts.
+    /// The accounts that move. Default: all accounts if `site_ids` is absent, otherwise none.
     account_ids: Option<Vec<Uuid>>,
     /// Support's own reference number: 1 to 64 characters.
     #[schema(example = "T-2026-0042")]
@@ -288,7 +291,8 @@ pub(crate) async fn open(
     let sites: Option<Vec<SiteId>> = body.site_ids.map(|sites| sites.into_iter().map(SiteId).collect());
     let accounts = match body.account_ids {
         Some(accounts) => accounts.into_iter().map(AccountId).collect(),
-        None => api.accounts_of(from).await?,
+        None if sites.is_none() => api.accounts_of(from).await?,
+        None => Vec::new(),
     };
     let accounts = BTreeSet::<AccountId>::from_iter(accounts).into_iter().collect();
     let new = NewTakeOver { from, to, sites, accounts, reference };
@@ -415,8 +419,8 @@ pub(crate) async fn complete(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WhyCancelled {
-    /// Why it is cancelled. A program may still send this word in `reason` instead.
-    #[schema(required = true, value_type = CancellationBody)]
+    /// Why it is cancelled. Required, unless `reason` is one of these words, as programs sent it before there was `cause`.
+    #[schema(value_type = Option<CancellationBody>)]
     cause: Option<CancellationBody>,
     /// The reason in your own words. Required from the supplier's staff.
     #[schema(example = "The buyer did not get the loan")]

@@ -8,7 +8,7 @@ help-cannot-log-in-body =
     If that does not help, look for your case. The login page often gives no cause, because it tells strangers nothing.
 
     - You have not activated your account yet: use the link in the activation e-mail. It works for { $activation_days } days. The [activation page](activation) or support sends a new one.
-    - You use another e-mail address: one address is one login, and the address of an account never changes. Use the address that receives our e-mails.
+    - You use another e-mail address: one address is one account, and the address of an account never changes. Use the address that receives our e-mails.
     - Your account is locked: this happens after { $attempts } wrong passwords or codes in a row.
     - An administrator must still admit you: ask an administrator of your company, or support.
     - You have lost your phone: log in with one of your recovery codes. If you have none left, contact support. Then set up your new phone under [two-step verification](second-step).
@@ -242,7 +242,7 @@ help-receipt-layout-body =
 
     1. Open the [sites](sites) and choose the site.
     2. Open the receipt's layout.
-    3. Change the header, the middle text and the footer.
+    3. Change the text at the top, in the middle and at the bottom.
     4. Change the trading name that is shown, and add a logo.
     5. Look at the preview.
     6. Save.
@@ -279,7 +279,7 @@ help-reach-support-body =
     - Support finds out why you can't log in.
     - Support sends you a link to activate your account or to choose a new password.
     - Support ends a lockout early.
-    - Support resets two-step verification when your phone is lost. Support first checks who you are.
+    - Support turns off two-step verification if you have lost your phone. Support first checks who you are.
     - Support opens a take-over and helps with Verifone receipts.
 
     ## Your password stays yours

@@ -69,7 +69,7 @@ help-announce-move-title = Hoe geef ik een verhuizing door?
 help-announce-move-lead = Een beheerder wijzigt de adressen in de bedrijfsgegevens en wijst uw terminals aan de juiste locatie toe.
 help-announce-move-body =
     1. Open de [bedrijfsgegevens](company) als beheerder.
-    2. Wijzig de maatschappelijke zetel of de andere adressen. De wijziging is te zien bij de locaties waarvoor die geldt.
+    2. Wijzig het officiële adres of de andere adressen. De wijziging is te zien bij de locaties waarvoor die geldt.
     3. Kijk bij [locaties](sites) of het nieuwe adres erbij staat.
     4. Is het nieuwe adres een aparte locatie, wijs dan bij [terminals](terminals) uw terminals eraan toe.
 
@@ -164,7 +164,7 @@ help-no-payment-option-body =
     2. Klopt de locatie niet, [wijs de terminal dan aan de juiste locatie toe](help/assign-terminal).
     3. Synchroniseer de terminal of start hem opnieuw op.
     4. Controleer de netwerkverbinding van de terminal.
-    5. Probeer opnieuw een betaling.
+    5. Probeer opnieuw een betaling te doen.
 
     ## Het werkt nog steeds niet
 
@@ -188,7 +188,7 @@ help-change-name-address-body =
 
     1. [Log in](login) als beheerder.
     2. Open de [bedrijfsgegevens](company).
-    3. Wijzig de bedrijfsnaam, de handelsnaam, de maatschappelijke zetel of een ander adres.
+    3. Wijzig de bedrijfsnaam, de handelsnaam, het officiële adres of een ander adres.
 
     De wijziging is te zien bij de locaties waarvoor die geldt. De facturatie krijgt de wijziging ook.
 

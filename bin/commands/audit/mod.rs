@@ -1,5 +1,6 @@
 //! `loquet audit`.
 
+mod differences;
 mod export;
 mod permissions;
 mod proofs;
@@ -22,7 +23,8 @@ pub(crate) async fn run(directory: &DataDirectory, command: AuditCommand) -> any
         AuditCommand::Site(which) => super::site::show_one(directory, &which).await?,
         AuditCommand::Terminal(which) => super::terminal::show(directory, &which).await?,
         AuditCommand::Permissions(which) => permissions::run(directory, &which).await?,
-        AuditCommand::Timeline(what) | AuditCommand::Diff(what) => timeline::run(directory, &what).await?,
+        AuditCommand::Timeline(what) => timeline::run(directory, &what).await?,
+        AuditCommand::Diff(what) => differences::run(directory, &what).await?,
         AuditCommand::Export(what) => export::run(directory, &what).await?,
         AuditCommand::CheckExport { folder, public_key } => export::check(&folder, &public_key)?,
         AuditCommand::WhatIf(what) => what_if::run(directory, &what).await?,

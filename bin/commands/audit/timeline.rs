@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use loquet_domain::ids::{AccountId, CompanyId};
 use loquet_domain::ports::{EventCodec, Position, RecordedEvent, Revision, StreamId};
 use loquet_domain::values::language::Language;
-use loquet_domain::{Moment, access, account, administration, company, receipt, terminals};
+use loquet_domain::{access, account, administration, company, receipt, terminals};
 use loquet_http::{EventBody, event_in_words};
 use loquet_projections::views::companies::CompanyRow;
 use loquet_projections::views::terminals::TerminalRow;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::cli::{DataDirectory, Timeline};
 use crate::commands::known::Known;
 use crate::commands::{account as accounts, terminal as of_terminals};
-use crate::moments::optional;
+use crate::moments::{Point, point};
 use crate::output::{Reader, line, note};
 use crate::system::System;
 
@@ -31,7 +31,8 @@ enum About {
 }
 
 pub(super) async fn run(directory: &DataDirectory, asked: &Timeline) -> anyhow::Result<()> {
-    let (from, to) = (optional(asked.from.as_ref(), "from")?, optional(asked.to.as_ref(), "to")?);
+    let read = |text: &Option<String>| text.as_deref().map(point).transpose();
+    let (from, to) = (read(&asked.from)?, read(&asked.to)?);
     let language = Language::parse(&asked.language).context("the languages are en, fr and nl")?;
     let system = System::open_to_read(directory).await?;
     let shown = Shown { system: &system, from, to, language, as_json: asked.json };
@@ -103,8 +104,8 @@ async fn of_company(system: &System, id: CompanyId) -> anyhow::Result<Option<Vec
 /// How events are printed.
 struct Shown<'a> {
     system: &'a System,
-    from: Option<Moment>,
-    to: Option<Moment>,
+    from: Option<Point>,
+    to: Option<Point>,
     language: Language,
     as_json: bool,
 }
@@ -130,7 +131,8 @@ impl Shown<'_> {
         let mut count = 0;
         for event in events {
             let at = self.system.codec.decode_open(event)?.context.at;
-            if self.from.is_some_and(|from| at < from) || self.to.is_some_and(|to| to <= at) {
+            let is_before = |point: Point| point.is_after(event.position, at);
+            if self.from.is_some_and(is_before) || !self.to.is_none_or(is_before) {
                 continue;
             }
             count += 1;

@@ -7,11 +7,11 @@ use anyhow::{Context, bail, ensure};
 use chrono::TimeDelta;
 use loquet_crypto::event_codec::decode_open;
 use loquet_domain::Moment;
-use loquet_domain::account::what_if::{History, NAMES, Outcome, Trial, WhatIf};
+use loquet_domain::account::what_if::{History, Outcome, Trial};
 use loquet_domain::ids::AccountId;
 use loquet_domain::policies::lockout::LockoutPolicy;
 use loquet_domain::ports::Position;
-use loquet_domain::schema::DomainEvent;
+use loquet_projections::what_if::{Period, judge};
 use serde_json::json;
 
 use crate::adapters;
@@ -20,9 +20,6 @@ use crate::commands::show::{place_of, progress, table};
 use crate::config::{duration, lockout_profile};
 use crate::moments::optional;
 use crate::output::{columns, line, note};
-
-/// Events that are read at once.
-const PAGE: usize = 5000;
 
 /// A policy, and how it was asked for.
 struct Named {
@@ -35,32 +32,13 @@ pub(super) async fn run(directory: &DataDirectory, asked: &Asked) -> anyhow::Res
     let (from, to) = (optional(asked.from.as_ref(), "from")?, optional(asked.to.as_ref(), "to")?);
     ensure!(from.is_none_or(|from| to.is_none_or(|to| from < to)), "--from is not before --to");
     let store = adapters::log_to_read(directory).await?;
-    let head = store.head().await?;
-    let bar = progress(head.0, "events judged")?;
-    let mut what_if = WhatIf::new(named.iter().map(|named| named.trial.clone()).collect());
-    let mut at = Position::default();
-    while at < head {
-        let page = store.read_all(at, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        at = last.position;
-        for recorded in &page {
-            if !NAMES.contains(&recorded.event.name.as_str()) {
-                continue;
-            }
-            let fact = decode_open(recorded)?;
-            let (when, account) = (fact.context.at, recorded.stream.account());
-            if let (DomainEvent::Account(event), Some(account)) = (&fact.event, account)
-                && to.is_none_or(|to| when < to)
-            {
-                what_if.tell(account, when, event, from.is_none_or(|from| from <= when));
-            }
-        }
-        bar.set_position(at.0);
-    }
+    let bar = progress(store.head().await?.0, "events judged")?;
+    let trials = named.iter().map(|named| named.trial.clone()).collect();
+    let reached = |position: Position| bar.set_position(position.0);
+    let (history, outcomes) =
+        judge(store.as_ref(), decode_open, trials, Period { from, to }, reached).await?;
     bar.finish_and_clear();
-    let (history, outcomes) = what_if.outcomes();
-    let outcomes: Vec<_> =
-        named.into_iter().zip(outcomes).map(|(named, (_, outcome))| (named.name, outcome)).collect();
+    let outcomes: Vec<_> = named.into_iter().map(|named| named.name).zip(outcomes).collect();
     if asked.json {
         as_json(&history, &outcomes);
     } else {

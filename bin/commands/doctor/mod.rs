@@ -88,7 +88,7 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
     let directory = DataDirectory::of(&mut config);
     let mut findings = Findings::default();
     let settings = Settings::of(&mut config, Mode::of(doctor.dev));
-    configuration(&config, &mut findings);
+    configuration(&directory, &config, doctor.dev, &mut findings);
     folder(&directory, &mut findings);
     let strange = directory.strange_files();
     if !strange.is_empty() {
@@ -141,7 +141,7 @@ fn report(findings: &Findings, json: bool) -> anyhow::Result<ExitCode> {
     Ok(if failing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn configuration(config: &Config, findings: &mut Findings) {
+fn configuration(directory: &DataDirectory, config: &Config, is_dev: bool, findings: &mut Findings) {
     for notice in &config.notices {
         findings.warn(
             "configuration",
@@ -161,6 +161,13 @@ fn configuration(config: &Config, findings: &mut Findings) {
     }
     if config.faults.is_empty() {
         findings.well("configuration", "every setting is valid");
+    } else if !is_dev && directory.file("dev-token").exists() {
+        let found = "a development server ran on this data directory, and this checks for production";
+        findings.well_so_far(
+            "configuration",
+            found,
+            "To check a development server, run `loquet doctor --dev`.",
+        );
     }
 }
 

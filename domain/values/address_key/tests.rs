@@ -45,6 +45,36 @@ const PLACES: &[&[Written]] = &[
         ("Rue Neuve", "12 - 14", "", "1000", "Bruxelles", "BE"),
     ],
     &[("Rue Neuve", "1214", "", "1000", "Bruxelles", "BE")],
+    &[
+        ("Kerkstraat", "12B", "3", "2000", "Antwerpen", "BE"),
+        ("Kerkstraat", "12B bus 3", "", "2000", "Antwerpen", "BE"),
+        ("Kerkstraat", "12 B bte 3", "", "2000", "Antwerpen", "BE"),
+        ("Kerkstraat", "12B/3", "", "2000", "Antwerpen", "BE"),
+    ],
+    &[
+        ("Kerkstraat", "12 bus 3", "", "2000", "Antwerpen", "BE"),
+        ("Kerkstraat", "12 b 3", "", "2000", "Antwerpen", "BE"),
+        ("Kerkstraat", "12b3", "", "2000", "Antwerpen", "BE"),
+    ],
+    &[
+        ("Steenweg op Gent", "12", "", "9300", "Aalst", "BE"),
+        ("Stwg op Gent", "12", "", "9300", "Aalst", "BE"),
+        ("Stw. op Gent", "12", "", "9300", "Aalst", "BE"),
+    ],
+    &[
+        ("Laan van Meerdervoort", "12", "", "2517 AK", "Den Haag", "NL"),
+        ("Ln. van Meerdervoort", "12", "", "2517 AK", "'s-Gravenhage", "NL"),
+    ],
+    &[
+        ("Kerkstraat", "12-II", "", "1017 GA", "Amsterdam", "NL"),
+        ("Kerkstraat", "12 II", "", "1017 GA", "Amsterdam", "NL"),
+        ("Kerkstraat", "12/II", "", "1017 GA", "Amsterdam", "NL"),
+    ],
+    &[
+        ("Kerkstraat", "12-H", "", "1017 GA", "Amsterdam", "NL"),
+        ("Kerkstraat", "12 hs", "", "1017 GA", "Amsterdam", "NL"),
+        ("Kerkstraat", "12 huis", "", "1017 GA", "Amsterdam", "NL"),
+    ],
     &[("Rue Neuve", "12", "", "4000", "Liège", "BE"), ("Rue Neuve", "12", "", "4000", "LIEGE", "BE")],
     &[
         ("Avenue Louise", "480", "", "1050", "Ixelles", "BE"),

@@ -83,3 +83,26 @@ if (search) {
     }, 200);
   });
 }
+
+// Shows how far something is that the server does, until it is done.
+const followed = document.getElementById("followed");
+if (followed) {
+  const look = async () => {
+    if (!followed.hasAttribute("data-follow")) { return; }
+    const answer = await fetch(location.pathname, { headers: { "X-Part": "yes" } });
+    if (answer.ok) {
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.getElementById("followed");
+      if (!fresh) { return; }
+      followed.replaceChildren(...fresh.childNodes);
+      followed.toggleAttribute("data-follow", fresh.hasAttribute("data-follow"));
+    }
+    setTimeout(look, 2000);
+  };
+  setTimeout(look, 1000);
+}
+
+// Where one is in a list of pages that is wider than the screen.
+for (const here of document.querySelectorAll('nav [aria-current="page"]')) {
+  here.scrollIntoView({ block: "nearest", inline: "center" });
+}

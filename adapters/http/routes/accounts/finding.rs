@@ -106,6 +106,8 @@ pub(crate) struct AccountFilter {
     company: Option<Uuid>,
     /// `awaiting_activation`, `active`, `deleted` or `erased`.
     status: Option<String>,
+    /// With `true`, only the accounts of temporary administrators, who wait for a conversion.
+    awaiting_conversion: Option<bool>,
     /// `created_at`: the oldest first. `-created_at`: the newest first.
     sort: Option<String>,
     /// `next_cursor` of the previous page. Send it with the same filter and the same order.
@@ -115,6 +117,9 @@ pub(crate) struct AccountFilter {
     /// Answer only when all events up to this log position are included.
     at_least: Option<u64>,
 }
+
+/// The statuses of an account.
+pub(crate) const STATUSES: [&str; 4] = ["awaiting_activation", "active", "deleted", "erased"];
 
 /// List accounts.
 ///
@@ -166,8 +171,7 @@ async fn company_of(api: &Api, caller: &Caller) -> Result<Option<Uuid>, Problem>
 fn selection(api: &Api, filter: &AccountFilter) -> Result<RowQuery<AccountRow>, Problem> {
     let mut faults = Faults::default();
     let size = faults.limit(filter.limit);
-    let statuses = ["awaiting_activation", "active", "deleted", "erased"];
-    faults.one_of("status", filter.status.as_deref(), &statuses);
+    faults.one_of("status", filter.status.as_deref(), &STATUSES);
     let order = faults.order(filter.sort.as_deref(), "created_at");
     let after = faults.cursor(filter.cursor.as_deref());
     faults.finish_query()?;
@@ -188,6 +192,9 @@ impl AccountFilter {
             }
             (None, Some(company), None) => AccountRow::BY_COMPANY.under(company),
             (None, None, Some(status)) => AccountRow::BY_STATUS.under(status),
+            (None, None, None) if self.awaiting_conversion == Some(true) => {
+                AccountRow::AWAITING_CONVERSION.all()
+            }
             (None, None, None) => AccountRow::BY_CREATION.all(),
         })
     }
@@ -196,5 +203,6 @@ impl AccountFilter {
     fn fits(&self, row: &AccountRow) -> bool {
         self.company.is_none_or(|company| row.company_id.0 == company)
             && self.status.as_ref().is_none_or(|status| row.status.word() == status)
+            && (self.awaiting_conversion != Some(true) || row.awaits_conversion())
     }
 }

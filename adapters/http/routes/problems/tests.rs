@@ -35,9 +35,11 @@ fn the_catalogue_in_docs_is_up_to_date() {
         std::fs::write(path, catalogue()).unwrap();
     }
     let written = std::fs::read_to_string(path).unwrap_or_default();
+    let made = catalogue();
+    let differs = made.lines().zip(written.lines()).find(|(made, written)| made != written);
     assert!(
-        written == catalogue(),
-        "run: LOQUET_WRITE_PROBLEMS=1 cargo test --package loquet-http catalogue"
+        written == made,
+        "run: LOQUET_WRITE_PROBLEMS=1 cargo test --package loquet-http catalogue; the first difference: {differs:?}"
     );
 }
 

@@ -16,6 +16,7 @@ use loquet_domain::values::language::Language;
 use loquet_domain::values::mail_kind::MailKind;
 use loquet_domain::values::permission::Permission;
 use loquet_domain::{Moment, access, company, email_claim, order, receipt, takeover, terminals};
+use loquet_projections::local_time::TimeZone;
 use loquet_projections::people::{Unreadable, person_at};
 use loquet_projections::table::{RowQuery, select};
 use loquet_projections::views::orders::OrderRow;
@@ -217,10 +218,10 @@ impl PersonalData {
         })
     }
 
-    /// The same as text to read, in a language.
-    pub(crate) fn text(&self, language: Language) -> String {
+    /// The same as text to read, in a language, with the times of a time zone.
+    pub(crate) fn text(&self, language: Language, time_zone: TimeZone) -> String {
         let value = serde_json::to_value(self).unwrap_or(Value::Null);
-        text::write(language, &value)
+        text::write(text::Reader { language, time_zone: Some(time_zone) }, &value)
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) async fn export(
     let language = api.profile(id).await?.language;
     let wants_text = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let (kind, ending, body) = match wants_text.flat_map(|value| value.split(',')).any(is_plain_text) {
-        true => ("text/plain; charset=utf-8", "txt", file.text(language)),
+        true => ("text/plain; charset=utf-8", "txt", file.text(language, api.time_zone)),
         false => {
             let json = serde_json::to_string_pretty(&file);
             let json =

@@ -12,13 +12,16 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::past;
 use crate::state::Api;
 
+mod bounds;
+mod problems;
+
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Loquet",
         description = "Accounts, logins and lockouts of a customer portal.\n\n\
-            Errors are RFC 9457 problems, in the language of `Accept-Language` (fr, nl, en). If a body breaks \
-            rules, the problem lists all of them. A command answers with the log `position` of its events, in the \
+            Errors are RFC 9457 problems, in the language of `Accept-Language` (fr, nl, en; French without it). If a body breaks \
+            rules, the problem lists all of them. Each operation names the types of problems that it answers with. A command answers with the log `position` of its events, in the \
             body or in the header `Loquet-Position`. A query without `at_least` \
             waits up to two seconds until its answer includes what was in the log when it arrived, so callers read \
             what they wrote. To be certain, send the position of a command as `at_least`: the query waits until its \
@@ -35,6 +38,7 @@ use crate::state::Api;
         (name = "logins", description = "Log in and out; sessions and trusted devices."),
         (name = "accounts", description = "Accounts: create, admit, show, delete."),
         (name = "second step", description = "Two-step verification."),
+        (name = "audit", description = "For auditors: the proof of the log, lockouts under other policies, and extracts of the history."),
         (name = "support", description = "For support: find a customer, and see why a person cannot log in and what helps."),
         (name = "staff", description = "The supplier's own staff: invite them, and see who they are."),
         (name = "companies", description = "Companies, their names and addresses."),
@@ -76,29 +80,33 @@ pub(super) fn begun() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::with_openapi(Description::openapi())
 }
 
-/// Answers that every operation may give, with their meaning.
-const ANY: [(&str, &str); 3] = [
-    ("400", "The path, the query or the body does not have the required format"),
+/// What a status means where an operation has no words of its own for it.
+const USUAL: [(&str, &str); 14] = [
+    ("400", "The path, the query, the body or a header does not have the required format"),
+    ("401", "There is no valid token"),
+    ("403", "The token does not allow this"),
+    ("404", "It does not exist, or you may not see it"),
+    ("409", "The state does not allow this. The type of the problem says why"),
+    ("412", "What would change is not as `If-Match` says"),
+    ("413", "The body is larger than 1 MiB"),
+    ("415", "The body is not of the required media type, or it is compressed"),
+    ("421", "A development server answers only to names of this machine"),
+    ("422", "The body breaks rules, or the Idempotency-Key was used for another command"),
+    ("423", "The account is locked"),
     ("429", "There were too many requests. `Retry-After` says after how many seconds to try again"),
+    ("500", "The server has a fault of its own"),
     (
         "503",
         "The server can't answer now. Nothing was counted or changed, unless the problem says that it may have been",
     ),
 ];
-/// Answers of operations that take a token.
-const WITH_TOKEN: [(&str, &str); 3] = [
-    ("401", "There is no valid token"),
-    ("403", "The token does not allow this"),
-    ("404", "It does not exist, or you may not see it"),
-];
-/// Answers of operations that take a body.
-const WITH_BODY: [(&str, &str); 2] =
-    [("413", "The body is larger than 1 MiB"), ("415", "The body is not JSON, or it is compressed")];
 
 /// The description, completed.
 pub(super) fn complete(api: &utoipa::openapi::OpenApi) -> Value {
     let mut api = serde_json::to_value(api).unwrap_or_default();
     refer_to_items(&mut api);
+    let_flattened_parts_be_absent(&mut api);
+    bounds::add_to_bodies(&mut api);
     let paths = api.get_mut("paths").and_then(Value::as_object_mut);
     for (path, operations) in paths.into_iter().flatten() {
         for (method, operation) in operations.as_object_mut().into_iter().flatten() {
@@ -169,6 +177,8 @@ const WITHOUT_KEY: [&str; 6] = [
 const FEED: &str = "/v1/events";
 
 fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Value>) {
+    bounds::add_to_parameters(operation);
+    leave_out_null(operation);
     let with_body = operation.contains_key("requestBody");
     let parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
     let waits = parameters.clone().any(|parameter| parameter.get("name") == Some(&json!("at_least")));
@@ -210,39 +220,73 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
                     knew then. It takes the token of a program or of the supplier's staff. The answer has the position in \
                     the header `Loquet-As-Of`. The first query about a moment takes longer, because read models of that \
                     moment are built.",
-                "schema": { "type": "string", "minLength": 1, "maxLength": past::LONGEST },
+                "schema": {
+                    "type": "string", "minLength": 1, "maxLength": past::LONGEST,
+                    "anyOf": [{ "format": "date-time" }, { "format": "date" }, { "pattern": "^[0-9]{1,18}$" }],
+                },
                 "example": "2026-11-01T08:00:00Z",
             }),
         );
     }
+    let takes = problems::Takes {
+        id: path.contains('{'),
+        token: with_token,
+        service: accepts(operation, "service"),
+        body: with_body,
+        checked: with_body || (method != "get" && has_query(operation)),
+        key: takes_key,
+        condition: takes_condition,
+        position: waits || takes_past,
+    };
+    let name = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
+    let types = problems::of(name, takes);
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
     if path.starts_with("/v1/") || path == "/metrics" {
-        let mut common = ANY.to_vec();
-        if with_token {
-            common.extend(WITH_TOKEN);
-        }
-        if with_body {
-            common.extend(WITH_BODY);
-        }
-        if takes_condition {
-            common.push(("412", "What would change is not as `If-Match` says"));
-        }
-        if takes_key {
-            common.push(("409", "A command with this Idempotency-Key is still running"));
-            common.push(("422", "The Idempotency-Key was used for another command"));
-        }
-        if waits || takes_past {
-            common.push(("409", "The log has not reached the requested position"));
-        }
-        for (status, when) in common {
-            responses.entry(status).or_insert_with(|| problem(when));
+        for (status, slugs) in &types {
+            let usual = USUAL.iter().find(|(usual, _)| usual == status).map_or("", |(_, when)| when);
+            let described = responses.entry(*status).or_insert_with(|| json!({ "description": usual }));
+            if let Some(described) = described.as_object_mut() {
+                problems::complete(described, slugs);
+            }
         }
     }
-    let [_, limited, _] = ANY;
-    responses.entry(limited.0).or_insert_with(|| problem(limited.1));
+    if let Some((limited, when)) = USUAL.iter().find(|(status, _)| *status == "429") {
+        responses
+            .entry(*limited)
+            .or_insert_with(|| problems::answer(when, &BTreeSet::from(["too-many-requests"])));
+    }
     for (status, response) in responses.iter_mut() {
-        complete_response(method, status, response);
+        complete_response(path, method, status, response);
     }
+}
+
+/// A parameter or a body may be left out, but it is never `null`.
+fn leave_out_null(operation: &mut Map<String, Value>) {
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
+    for kind in parameters.filter_map(|parameter| parameter.pointer_mut("/schema/type")) {
+        let given = kind.as_array().into_iter().flatten().find(|given| *given != "null").cloned();
+        if let Some(given) = given {
+            *kind = given;
+        }
+    }
+    let Some(body) = operation.get_mut("requestBody") else { return };
+    let Some(schema) = body.pointer_mut("/content/application~1json/schema") else { return };
+    let alternatives = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+    let given: Vec<_> = alternatives.filter(|given| **given != json!({ "type": "null" })).cloned().collect();
+    if let [given] = given.as_slice() {
+        *schema = given.clone();
+    }
+}
+
+fn has_query(operation: &Map<String, Value>) -> bool {
+    let parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
+    parameters.into_iter().any(|parameter| parameter.get("in") == Some(&json!("query")))
+}
+
+/// Whether an operation accepts a token of this kind.
+fn accepts(operation: &Map<String, Value>, kind: &str) -> bool {
+    let kinds = operation.get("security").and_then(Value::as_array).into_iter().flatten();
+    kinds.into_iter().any(|accepted| accepted.get(kind).is_some())
 }
 
 fn add_parameter(operation: &mut Map<String, Value>, parameter: Value) {
@@ -252,13 +296,8 @@ fn add_parameter(operation: &mut Map<String, Value>, parameter: Value) {
     }
 }
 
-fn problem(when: &str) -> Value {
-    let schema = json!({ "$ref": "#/components/schemas/Problem" });
-    json!({ "description": when, "content": { "application/problem+json": { "schema": schema } } })
-}
-
 /// Adds the headers that every answer of this kind has.
-fn complete_response(method: &str, status: &str, response: &mut Value) {
+fn complete_response(path: &str, method: &str, status: &str, response: &mut Value) {
     let Some(response) = response.as_object_mut() else { return };
     let headers = response.entry("headers").or_insert_with(|| json!({}));
     let Some(headers) = headers.as_object_mut() else { return };
@@ -280,10 +319,31 @@ fn complete_response(method: &str, status: &str, response: &mut Value) {
         let position = json!({ "type": "integer", "minimum": 0 });
         add("Loquet-Position", header("The log position of the command's events", position));
     }
-    if method == "get" && status == "200" {
+    if method == "get" && status == "200" && path.starts_with("/v1/") {
         let tag = "Send it back as If-None-Match: the answer is 304 as long as nothing but the position has changed. Or send it as If-Match with a command at this path";
         add("ETag", header(tag, json!({ "type": "string" })));
     }
+}
+
+/// A part whose fields stand among those of the whole, and may all be absent, is described as `null`, which the whole never is.
+/// Its fields take its place.
+fn let_flattened_parts_be_absent(api: &mut Value) {
+    let Some(schemas) = api.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else { return };
+    let described = schemas.clone();
+    let mut taken = Vec::new();
+    let parts = schemas.values_mut().filter_map(|schema| schema.get_mut("allOf")?.as_array_mut()).flatten();
+    for part in parts {
+        let Some(alternatives) = part.get("oneOf").and_then(Value::as_array) else { continue };
+        let named = alternatives.iter().find_map(|given| given.get("$ref")?.as_str()?.rsplit('/').next());
+        if let Some((name, properties)) =
+            named.and_then(|name| Some((name, described.get(name)?.get("properties")?)))
+        {
+            taken.push(name.to_owned());
+            *part = json!({ "type": "object", "properties": properties });
+        }
+    }
+    // Nothing else refers to such a part.
+    schemas.retain(|name, _| !taken.contains(name));
 }
 
 /// Lets the items of a page refer to the schema that describes them.

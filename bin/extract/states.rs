@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 
 use super::table::{Kind, Table};
 
+/// An error ends the work.
+type MayGoOn<'a> = &'a (dyn Fn() -> anyhow::Result<()> + Sync);
+
 /// Rows that are read at once.
 const PAGE: usize = 1000;
 
@@ -69,10 +72,15 @@ pub(super) fn files() -> Vec<String> {
     [ACCOUNTS, COMPANIES, SITES, TERMINALS].iter().flat_map(Table::files).collect()
 }
 
-/// Writes all states. What identifies a person is left out unless it is asked for.
-pub(super) async fn write(rows: &dyn ReadStore, folder: &Path, is_personal: bool) -> anyhow::Result<()> {
+/// Writes all states. What identifies a person is left out unless it is asked for. `may_go_on` is asked after each page.
+pub(super) async fn write(
+    rows: &dyn ReadStore,
+    folder: &Path,
+    is_personal: bool,
+    may_go_on: MayGoOn<'_>,
+) -> anyhow::Result<()> {
     let moment = |at: Option<Moment>| at.map(|at| at.to_rfc3339());
-    table(rows, folder, &ACCOUNTS, |row: AccountRow| {
+    table((rows, may_go_on), folder, &ACCOUNTS, |row: AccountRow| {
         // The hash of an address is no address, and yet tells whose account it is.
         json!({
             "account_id": row.account_id, "company_id": row.company_id, "role": row.role, "language": row.language,
@@ -81,7 +89,7 @@ pub(super) async fn write(rows: &dyn ReadStore, folder: &Path, is_personal: bool
         })
     })
     .await?;
-    table(rows, folder, &COMPANIES, |row: CompanyRow| {
+    table((rows, may_go_on), folder, &COMPANIES, |row: CompanyRow| {
         // The company of a sole trader bears their name and address.
         json!({
             "company_id": row.company_id, "registered_at": moment(Some(row.registered_at)), "order_id": row.order_id,
@@ -89,14 +97,14 @@ pub(super) async fn write(rows: &dyn ReadStore, folder: &Path, is_personal: bool
         })
     })
     .await?;
-    table(rows, folder, &SITES, |row: SiteRow| {
+    table((rows, may_go_on), folder, &SITES, |row: SiteRow| {
         json!({
             "site_id": row.site_id, "company_id": row.company_id, "opened_at": moment(Some(row.opened_at)),
             "order_id": row.order_id, "place": row.place.filter(|_| is_personal),
         })
     })
     .await?;
-    table(rows, folder, &TERMINALS, |row: TerminalRow| {
+    table((rows, may_go_on), folder, &TERMINALS, |row: TerminalRow| {
         json!({
             "terminal_id": row.terminal_id, "company_id": row.company_id, "site_id": row.site_id, "model": row.model,
             "serial": row.serial, "added_at": moment(Some(row.added_at)), "order_id": row.order_id,
@@ -106,7 +114,7 @@ pub(super) async fn write(rows: &dyn ReadStore, folder: &Path, is_personal: bool
 }
 
 async fn table<R: Row>(
-    rows: &dyn ReadStore,
+    (rows, may_go_on): (&dyn ReadStore, MayGoOn<'_>),
     folder: &Path,
     table: &Table,
     told: impl Fn(R) -> Value,
@@ -122,6 +130,7 @@ async fn table<R: Row>(
                 .with_context(|| format!("a row of {} can't be read", R::VIEW.name))?;
             writer.add(told(row))?;
         }
+        may_go_on()?;
     }
     writer.end()
 }

@@ -1,4 +1,4 @@
-//! `loquet account show`, `history`, `export` and `erase`.
+//! `loquet account`. What support does for a person is in [`support`].
 
 use anyhow::{Context, bail, ensure};
 use loquet_crypto::random_ids::RandomIdentities;
@@ -11,6 +11,7 @@ use loquet_domain::ports::{Identities, Revision};
 use loquet_domain::values::email_address::EmailAddress;
 use serde_json::{Value, json};
 
+use self::support::{Act, help};
 use super::events_tail::{bodies, print};
 use super::remote::Running;
 use crate::adapters::Access;
@@ -21,14 +22,26 @@ use crate::output::{Reader, agreed, document, line, note, result};
 use crate::settings;
 use crate::system::{Parts, System};
 
+mod list;
+mod support;
+
 pub(crate) async fn run(
     directory: &DataDirectory,
     config: &mut Config,
     command: AccountCommand,
 ) -> anyhow::Result<()> {
     match command {
+        AccountCommand::List(which) => list::list(directory, &which).await,
         AccountCommand::Show(which) => show(directory, which).await,
         AccountCommand::History(which) => history(directory, which).await,
+        AccountCommand::Release(whom) => help(directory, config, whom, Act::Release).await,
+        AccountCommand::SendActivation(whom) => help(directory, config, whom, Act::SendActivation).await,
+        AccountCommand::SendReset(whom) => help(directory, config, whom, Act::SendReset).await,
+        AccountCommand::Convert(how) => help(directory, config, how.whom, Act::Convert(how.to)).await,
+        AccountCommand::ResetSecondStep(how) => {
+            let act = Act::ResetSecondStep { identity_proof: how.identity_proof };
+            help(directory, config, how.whom, act).await
+        }
         AccountCommand::Export(which) => export(which).await,
         AccountCommand::Erase(which) => erase(directory, config, which).await,
     }
@@ -49,8 +62,22 @@ pub(super) async fn find(system: &System, which: &str) -> anyhow::Result<Account
 pub(super) async fn show(directory: &DataDirectory, which: Which) -> anyhow::Result<()> {
     let system = System::open_to_read(directory).await?;
     let id = find(&system, &which.account).await?;
+    let Some(shown) = told(&system, id).await? else { bail!("there is no account {id}") };
+    if which.json {
+        line(&shown);
+        return Ok(());
+    }
+    for (name, value) in shown.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+        let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        line(format_args!("{name:<20} {value}"));
+    }
+    Ok(())
+}
+
+/// What is known of an account. `None` if it does not exist.
+pub(super) async fn told(system: &System, id: AccountId) -> anyhow::Result<Option<Value>> {
     let account = system.app.account(id).await?;
-    let Some(profile) = account.profile() else { bail!("there is no account {id}") };
+    let Some(profile) = account.profile() else { return Ok(None) };
     let now = system.now();
     let status = match &account {
         Account::Absent => "absent",
@@ -62,7 +89,7 @@ pub(super) async fn show(directory: &DataDirectory, which: Which) -> anyhow::Res
     let person = profile.person.known();
     let active = account.active();
     let locked = active.and_then(|active| active.lockout.locked_until(now));
-    let shown = json!({
+    Ok(Some(json!({
         "account_id": id,
         "status": status,
         "role": profile.role,
@@ -77,16 +104,7 @@ pub(super) async fn show(directory: &DataDirectory, which: Which) -> anyhow::Res
         "locked_until_reset": active.map(|_| locked == Some(LockEnd::AtReset)),
         "failures_across_lockouts": active.map(|a| a.lockout.failures_across()),
         "sessions": active.map(|a| a.sessions_at(now).count()),
-    });
-    if which.json {
-        line(&shown);
-        return Ok(());
-    }
-    for (name, value) in shown.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-        let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-        line(format_args!("{name:<20} {value}"));
-    }
-    Ok(())
+    })))
 }
 
 async fn history(directory: &DataDirectory, which: Which) -> anyhow::Result<()> {
@@ -130,10 +148,6 @@ async fn account_at(server: &Running, which: &str) -> anyhow::Result<AccountId> 
 
 /// Erases a person, if the operator gave `--yes` or agrees at the terminal.
 async fn erase(directory: &DataDirectory, config: &mut Config, which: Erase) -> anyhow::Result<()> {
-    ensure!(
-        loquet_domain::values::plain_text::is_text(&which.reason, 500),
-        "a reason has 1 to 500 printable characters"
-    );
     let known = System::open_to_read(directory).await?;
     let id = find(&known, &which.account).await?;
     let company = known.app.account(id).await?.profile().map(|profile| profile.company);
