@@ -23,6 +23,7 @@ mod proof;
 mod protections;
 mod self_check;
 mod settings;
+mod snapshots;
 mod system;
 mod telemetry;
 

@@ -16,6 +16,7 @@ use loquet_projections::views;
 use tokio::sync::Mutex;
 
 use crate::adapters;
+use crate::snapshots::{Filling, SnapshotFiles};
 
 /// The read models of a past have no place.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,8 @@ pub(crate) struct PastSystems {
     pub(crate) store: Arc<dyn EventStore>,
     /// The folder for the read models of pasts. Their files are deleted with them.
     pub(crate) folder: PathBuf,
+    /// The read models of some earlier positions.
+    pub(crate) snapshots: Arc<SnapshotFiles>,
     /// Held while a read model of a past is built.
     pub(crate) turn: Arc<Mutex<()>>,
 }
@@ -75,8 +78,10 @@ impl PastSystems {
         let codec = ports.codec.clone();
         let scratch = adapters::scratch_read_models(&self.scratch());
         let (rows, file) = scratch.map_err(|error| StoreFailed::new(Unusable(format!("{error:#}"))))?;
-        let rows =
-            PastRows::new(rows, self.store.clone(), codec, position, self.turn.clone()).kept_with(file);
+        let snapshots = Arc::new(Filling { files: self.snapshots.clone(), rows: rows.clone() });
+        let (rows, store_now) = (Arc::new(rows), self.store.clone());
+        let rows = PastRows::new(rows, snapshots, store_now, codec, position, self.turn.clone());
+        let rows = rows.kept_with(file);
         let status = Status::at(views::all().iter().map(|view| view.id()), position);
         let app = Arc::new(App::new(self.policies.clone(), ports));
         Ok(Past { app, store, rows: Arc::new(rows), status })

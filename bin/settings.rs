@@ -69,6 +69,8 @@ pub(crate) struct Settings {
     pub(crate) proof: ProofSettings,
     /// How often the read models are compared with the log. Zero: never.
     pub(crate) verify_every: Duration,
+    /// The fewest events between two snapshots of the read models, and the most snapshots.
+    pub(crate) snapshots: (u64, usize),
     /// Where webhooks may lead.
     pub(crate) guard: Guard,
     /// `None` if no broker is configured.
@@ -216,6 +218,10 @@ impl Settings {
             max_lag: max_lag(config)?,
             proof: proof?,
             verify_every: config.duration("projections.verify_every")?,
+            snapshots: (
+                config.parsed("projections.snapshot_every")?,
+                config.parsed("projections.snapshots")?,
+            ),
             guard: guard(config)?,
             kafka,
         })

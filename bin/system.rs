@@ -31,6 +31,7 @@ use crate::cli::DataDirectory;
 use crate::clock;
 use crate::moments::{self, Point};
 use crate::past::PastSystems;
+use crate::snapshots::SnapshotFiles;
 
 /// The number of accounts whose states are cached. As many address claims are cached too.
 const CACHED_STATES: usize = 100_000;
@@ -167,6 +168,7 @@ impl System {
             policies: self.policies.clone(),
             store: self.store.clone(),
             folder: directory.data_dir.clone(),
+            snapshots: Arc::new(SnapshotFiles::of(directory, self.store.clone())),
             turn: Arc::default(),
         }
     }

@@ -103,6 +103,106 @@ pub fn read_all(path: &Path) -> io::Result<Vec<KeptCheckpoint>> {
     Ok(all)
 }
 
+/// Bytes that are read at once from the end of a file of checkpoints.
+const BLOCK: u64 = 64 * 1024;
+
+/// The checkpoints of a file of JSON Lines, from the newest to the oldest. It reads no more of the file than is asked for.
+#[derive(Debug)]
+pub struct NewestFirst {
+    file: std::fs::File,
+    /// Where the bytes that were read begin.
+    at: u64,
+    /// Whole lines that were read and not yet returned, after the end of a line that begins before them.
+    read: Vec<u8>,
+    /// Whether the end of the last whole line is still to be found. A crash can have cut off the line after it.
+    torn: bool,
+}
+
+impl NewestFirst {
+    /// Reads the block before.
+    fn read_on(&mut self) -> io::Result<()> {
+        let begin = self.at.saturating_sub(BLOCK);
+        let mut block = vec![0; usize::try_from(self.at - begin).unwrap_or_default()];
+        self.file.read_exact_at(&mut block, begin)?;
+        block.append(&mut self.read);
+        (self.at, self.read) = (begin, block);
+        Ok(())
+    }
+
+    fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            if self.torn {
+                let whole =
+                    self.read.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+                self.read.truncate(whole);
+                self.torn = whole == 0;
+            }
+            let before = self.read.len().saturating_sub(1);
+            let newline =
+                self.read.get(..before).and_then(|rest| rest.iter().rposition(|byte| *byte == b'\n'));
+            match newline {
+                Some(newline) => return Ok(Some(self.read.split_off(newline + 1))),
+                None if self.at > 0 => self.read_on()?,
+                None if self.read.is_empty() => return Ok(None),
+                None => return Ok(Some(std::mem::take(&mut self.read))),
+            }
+        }
+    }
+}
+
+impl Iterator for NewestFirst {
+    type Item = io::Result<KeptCheckpoint>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let parsed = |line: Vec<u8>| serde_json::from_slice(&line).map_err(io::Error::other);
+        self.line().map(|line| line.map(parsed)).transpose().map(Result::flatten)
+    }
+}
+
+/// The checkpoints of a file of JSON Lines, the newest first. Returns `None` if there is no file.
+///
+/// # Errors
+/// The file system's error. The iterator returns it too, or that a line is no checkpoint.
+pub fn newest_first(path: &Path) -> io::Result<Option<NewestFirst>> {
+    match std::fs::File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => {
+            let file = opened?;
+            let at = file.metadata()?.len();
+            Ok(Some(NewestFirst { file, at, read: Vec::new(), torn: true }))
+        }
+    }
+}
+
+/// The newest checkpoint of a file of JSON Lines.
+///
+/// # Errors
+/// The file system's error, or the line is no checkpoint.
+pub fn newest(path: &Path) -> io::Result<Option<KeptCheckpoint>> {
+    newest_first(path)?.and_then(|mut all| all.next()).transpose()
+}
+
+/// The number of checkpoints in a file of JSON Lines.
+///
+/// # Errors
+/// The file system's error.
+pub fn count(path: &Path) -> io::Result<u64> {
+    let mut reader = BufReader::new(match std::fs::File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        opened => opened?,
+    });
+    let mut count = 0;
+    loop {
+        let block = reader.fill_buf()?;
+        if block.is_empty() {
+            return Ok(count);
+        }
+        let read = block.len();
+        count += u64::try_from(block.iter().filter(|byte| **byte == b'\n').count()).unwrap_or_default();
+        reader.consume(read);
+    }
+}
+
 /// Adds a checkpoint to the file, durably. A line that was cut off by a crash is removed first.
 ///
 /// # Errors
@@ -158,7 +258,29 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, &whole[..whole.len() - 5]).unwrap();
         assert_eq!(read_all(&path).unwrap(), [kept(1)], "the line that was cut off is ignored");
+        assert_eq!(newest(&path).unwrap(), Some(kept(1)));
         add(&path, &kept(3)).unwrap();
         assert_eq!(read_all(&path).unwrap(), [kept(1), kept(3)]);
+        assert_eq!(newest(&path).unwrap(), Some(kept(3)));
+    }
+
+    #[test]
+    fn checkpoints_are_read_from_the_newest_on_however_long_they_and_their_file_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoints.jsonl");
+        assert!(newest(&path).unwrap().is_none() && count(&path).unwrap() == 0, "there is no file");
+        std::fs::write(&path, "").unwrap();
+        assert!(newest(&path).unwrap().is_none() && newest_first(&path).unwrap().unwrap().next().is_none());
+        // One is longer than a block, and one ends where a block does.
+        let lengths = [10, usize::try_from(BLOCK).unwrap() * 2, 10, 3000, 70_000, 20];
+        for (n, length) in (1..).zip(lengths.into_iter().cycle().take(60)) {
+            let note = format!("{}\n", "n".repeat(length));
+            add(&path, &KeptCheckpoint { at: Moment::UNIX_EPOCH, position: n, note }).unwrap();
+        }
+        let mut all = read_all(&path).unwrap();
+        all.reverse();
+        let read: Vec<_> = newest_first(&path).unwrap().unwrap().map(Result::unwrap).collect();
+        assert!(read == all, "from the newest to the oldest");
+        assert_eq!(count(&path).unwrap(), 60);
     }
 }

@@ -223,9 +223,9 @@ impl Drop for ScratchFile {
     }
 }
 
-pub(super) fn scratch_read_models(path: &Path) -> anyhow::Result<(Arc<dyn ReadStore>, ScratchFile)> {
+pub(super) fn scratch_read_models(path: &Path) -> anyhow::Result<(SqliteReadStore, ScratchFile)> {
     let file = ScratchFile(path.to_owned());
-    Ok((Arc::new(SqliteReadStore::open(path)?), file))
+    Ok((SqliteReadStore::open(path)?, file))
 }
 
 /// Measures the files of the stores at intervals, and warns if one grows.

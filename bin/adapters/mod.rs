@@ -21,6 +21,7 @@ use loquet_mail::smtp::Smtp;
 use loquet_metrics::{LogMetrics, Metrics};
 use loquet_projections::mail::MailLedger;
 use loquet_projections::ports::{Clock, Lease, Mailer, ReadStore, Webhooks};
+use loquet_sqlite::read_store::SqliteReadStore;
 
 use crate::cli::DataDirectory;
 use crate::clock::{self, SharedClock};
@@ -219,8 +220,8 @@ pub(crate) fn copy_of_read_models(
     embedded::copy_of_read_models(directory, scratch)
 }
 
-/// Opens empty read models in a file for a while. The file is deleted when the second value is dropped.
-pub(crate) fn scratch_read_models(path: &Path) -> anyhow::Result<(Arc<dyn ReadStore>, ScratchFile)> {
+/// Opens read models in a file for a while. Makes the file if there is none. It is deleted when the second value is dropped.
+pub(crate) fn scratch_read_models(path: &Path) -> anyhow::Result<(SqliteReadStore, ScratchFile)> {
     embedded::scratch_read_models(path)
 }
 

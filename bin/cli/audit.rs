@@ -12,7 +12,12 @@ pub(crate) enum AuditCommand {
     Key,
     /// Print the last signed checkpoint of this log. Keep it apart from the data: whoever has it can tell later whether the
     /// log still has the same events.
-    Checkpoint,
+    Checkpoint {
+        /// First have a checkpoint signed that covers every event of now. The server that runs on this data signs it, or this
+        /// command does if no server runs.
+        #[arg(long)]
+        now: bool,
+    },
     /// Compare the whole log with its signed checkpoints. Names each event that was altered, removed, inserted or moved.
     Verify(VerifyLog),
     /// Print a proof that an event is in the log (C2SP tlog-proof). It can be checked without the log.

@@ -74,7 +74,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("audit key", &["audit key"]),
-    ("audit checkpoint", &["audit checkpoint"]),
+    ("audit checkpoint", &["audit checkpoint", "audit checkpoint --now"]),
     (
         "audit verify",
         &[

@@ -50,6 +50,7 @@ use crate::past::remove_left_over;
 use crate::proof::{Proof, ShownProof};
 use crate::self_check::SelfCheck;
 use crate::settings::{Settings, read_secret};
+use crate::snapshots::SnapshotKeeper;
 use crate::system::{Parts, System, VERSION};
 
 /// How often the server checks whether its key was rotated.
@@ -95,6 +96,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         Known { rows: rows.clone(), reactions, webhooks, status: status.clone(), metrics: metrics.clone() };
     let mut background = project(&settings, &system, &clock, mailer, known)?;
     background.tasks.spawn(self_check(directory, &settings, &system, &status, &metrics, &clock).keep());
+    background.tasks.spawn(snapshots(directory, &settings, &system, &status).keep());
     let acts = administration(directory, &system, &service_tokens, &clock, &settings.node);
     background.watch(acts, &metrics, shared_clock)?;
     let leadership = background.leadership.clone();
@@ -213,6 +215,17 @@ fn self_check(
         status: status.clone(),
         metrics: metrics.clone(),
     }
+}
+
+/// Makes what keeps snapshots of the read models.
+fn snapshots(
+    directory: &DataDirectory,
+    settings: &Settings,
+    system: &System,
+    status: &Status,
+) -> SnapshotKeeper {
+    let (store, codec) = (system.store.clone(), system.codec.clone());
+    SnapshotKeeper::new(directory, store, codec, status.clone(), settings.snapshots)
 }
 
 /// Starts what runs with Kafka, if it is used.

@@ -709,6 +709,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "1d",
         "How often the read models are compared with the log beside the server, which reads the whole log. 0s means never",
     ),
+    setting(
+        "projections.snapshot_every",
+        Kind::Number(0, 1_000_000_000),
+        "250000",
+        "A snapshot of the read models is kept after so many events, so that questions about the past are answered sooner. 0 means no snapshots",
+    ),
+    setting(
+        "projections.snapshots",
+        Kind::Number(1, 1000),
+        "10",
+        "The most snapshots of the read models that are kept. Each takes about as much space as views.db. On a long log they are further apart",
+    ),
     setting("log.format", Kind::Choice(&["text", "json"]), "text", "The format of the program's own log"),
     setting("log.filter", Kind::Filter, "info", "The levels of the program's own log that are written"),
     unset(

@@ -89,6 +89,9 @@ impl Writer {
             self.leave_room()
         };
         self.leave_room()?;
+        if let Err(error) = self.source.cover(Position(export.notice.head)).await {
+            tracing::warn!(error = format!("{error:#}"), export = %id, "the newest events of an extract have no checkpoint");
+        }
         let signing = self.source.signing()?;
         let written =
             self.source.write(signing, export.notice.clone(), export.states, &folder, &told).await?;

@@ -32,6 +32,9 @@ pub(crate) struct Manifest {
     pub(crate) last: u64,
     /// The newest checkpoint of the log at that time.
     pub(crate) checkpoint: String,
+    /// The position of the last event that the checkpoint covers. Old manifests do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) covered: Option<u64>,
     pub(crate) files: Vec<Named>,
 }
 

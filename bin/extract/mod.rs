@@ -85,13 +85,21 @@ impl Source {
         }
     }
 
+    /// Has the server on this data sign a checkpoint that covers every event up to `head`.
+    ///
+    /// # Errors
+    /// The server signs none in time, or the files can't be used.
+    async fn cover(&self, head: Position) -> anyhow::Result<()> {
+        self.proof.signed_by_server(head).await
+    }
+
     /// Reads the key that signs extracts, and the newest checkpoint.
     ///
     /// # Errors
     /// They can't be read, or there is no checkpoint yet.
     pub(crate) fn signing(&self) -> anyhow::Result<Signing> {
         let key = self.proof.signer()?;
-        let checkpoint = self.proof.kept()?.pop();
+        let checkpoint = self.proof.newest()?;
         let checkpoint =
             checkpoint.context("the log has no checkpoint yet: a server signs the first when it starts")?;
         Ok(Signing { key, checkpoint })
@@ -125,8 +133,9 @@ impl Source {
         let origin = key.verifier().name().to_owned();
         block_in_place(|| {
             let files = files.iter().map(|name| Named::of(folder, name)).collect::<anyhow::Result<_>>()?;
-            let manifest =
-                Manifest { origin, export, events, first, last, checkpoint: checkpoint.note, files };
+            let KeptCheckpoint { position, note, .. } = checkpoint;
+            let covered = Some(position);
+            let manifest = Manifest { origin, export, events, first, last, checkpoint: note, covered, files };
             manifest.write(folder, &key)
         })?;
         Ok(written)

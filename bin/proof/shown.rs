@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use loquet_domain::ports::BoxFuture;
 use loquet_http_ports::log_proof::{Comparison, LogProof, ProofState, ProofUnreadable, SignedCheckpoint};
-use loquet_proof::checkpoint::Checkpoint;
+use loquet_proof::checkpoint::{self, Checkpoint, KeptCheckpoint};
 
 use super::ProofFiles;
 use crate::cli::DataDirectory;
@@ -18,30 +18,28 @@ impl ShownProof {
     fn read(directory: &DataDirectory, most: usize, up_to: u64) -> anyhow::Result<ProofState> {
         let files = ProofFiles::of(directory);
         let key = files.verifier()?;
-        let mut kept = files.kept()?;
-        kept.retain(|kept| kept.position <= up_to);
-        let newest = kept.iter().rev().take(most).map(|kept| {
-            let checkpoint = Checkpoint::open(&kept.note, &key).context("a checkpoint can't be read")?;
-            Ok(SignedCheckpoint {
-                at: kept.at,
-                position: kept.position,
-                size: checkpoint.size,
-                root: checkpoint.root.to_string(),
-                note: kept.note.clone(),
-            })
-        });
+        let path = files.checkpoints();
+        let (mut count, mut newest) = (checkpoint::count(&path)?, Vec::new());
+        for kept in checkpoint::newest_first(&path)?.into_iter().flatten() {
+            let KeptCheckpoint { at, position, note } = kept.context("a checkpoint can't be read")?;
+            if position > up_to {
+                count = count.saturating_sub(1);
+                continue;
+            }
+            if newest.len() >= most {
+                break;
+            }
+            let Checkpoint { size, root, .. } =
+                Checkpoint::open(&note, &key).context("a checkpoint can't be read")?;
+            newest.push(SignedCheckpoint { at, position, size, root: root.to_string(), note });
+        }
         let comparison = Checked::last(directory).filter(|checked| checked.position.0 <= up_to);
         let comparison = comparison.map(|checked| Comparison {
             at: checked.at,
             position: checked.position.0,
             differing: checked.differing.into_keys().collect(),
         });
-        Ok(ProofState {
-            public_key: key.to_string(),
-            count: u64::try_from(kept.len())?,
-            newest: newest.collect::<anyhow::Result<_>>()?,
-            comparison,
-        })
+        Ok(ProofState { public_key: key.to_string(), count, newest, comparison })
     }
 }
 

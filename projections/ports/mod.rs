@@ -9,6 +9,7 @@ mod mail_journal;
 mod mailer;
 mod moved_rows;
 mod read_store;
+mod snapshots;
 mod store_failed;
 mod webhooks;
 
@@ -23,5 +24,6 @@ pub use moved_rows::{MovableRows, MovedTable};
 pub use read_store::{
     BuildState, Cursor, FoundRow, Order, ReadStore, Rows, Selection, StoredBuild, StoredView, Work,
 };
+pub use snapshots::Snapshots;
 pub use store_failed::StoreFailed;
 pub use webhooks::{Delivery, DeliveryCounts, Endpoint, LogPoint, Webhooks};

@@ -5,6 +5,7 @@ mod background_rebuild;
 mod builder;
 mod past_rows;
 mod projection_group;
+mod snapshot;
 mod status;
 mod verify;
 

@@ -1,4 +1,5 @@
-//! The read models as they were at an earlier position. Each is built from the log when it is first asked for.
+//! The read models as they were at an earlier position. Each is built when it is first asked for: from the log, or from the
+//! newest snapshot before that position and the events after it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,9 +8,10 @@ use loquet_domain::ports::{BoxFuture, EventCodec, EventStore, Position};
 use tokio::sync::Mutex;
 
 use super::builder::{BuildFailed, Builder};
+use super::projection_group::{Entry, ProjectionGroup};
 use crate::as_of::AsOf;
 use crate::erased_view::ErasedView;
-use crate::ports::{BuildState, FoundRow, ReadStore, Selection, StoreFailed, StoredBuild, Work};
+use crate::ports::{BuildState, FoundRow, ReadStore, Selection, Snapshots, StoreFailed, StoredBuild, Work};
 use crate::view::{Build, CannotApply, ViewId};
 use crate::views;
 
@@ -24,6 +26,7 @@ pub struct PastRows {
 /// What builds the views.
 struct Past {
     rows: Arc<dyn ReadStore>,
+    snapshots: Arc<dyn Snapshots>,
     store: Arc<dyn EventStore>,
     codec: Arc<dyn EventCodec>,
     views: Vec<Arc<dyn ErasedView>>,
@@ -34,11 +37,12 @@ struct Past {
 }
 
 impl PastRows {
-    /// The views as of `position`. `rows` is empty, and nothing else writes to it. Of all pasts with one `turn`, one at a
-    /// time builds a view.
+    /// The views as of `position`. `rows` is empty, and nothing but `snapshots` writes to it beside this. Of all pasts with one
+    /// `turn`, one at a time builds a view.
     #[must_use]
     pub fn new(
         rows: Arc<dyn ReadStore>,
+        snapshots: Arc<dyn Snapshots>,
         store: Arc<dyn EventStore>,
         codec: Arc<dyn EventCodec>,
         position: Position,
@@ -46,7 +50,8 @@ impl PastRows {
     ) -> Self {
         let store: Arc<dyn EventStore> = Arc::new(AsOf::new(store, position));
         let (views, built) = (views::all(), Mutex::default());
-        let past = Arc::new(Past { rows: rows.clone(), store, codec, views, position, built, turn });
+        let past = Past { rows: rows.clone(), snapshots, store, codec, views, position, built, turn };
+        let past = Arc::new(past);
         Self { rows, past, kept: None }
     }
 
@@ -80,12 +85,24 @@ impl Past {
         }
         let view = self.views.iter().find(|view| view.id() == wanted).cloned();
         let Some(view) = view.filter(|_| self.position > Position::default()) else { return Ok(()) };
-        let builder = Builder::begin(self.store.clone(), self.codec.clone(), self.rows.clone(), vec![view]);
-        let mut builder = builder.await.map_err(failed)?;
+        let mut builder = self.begin(view).await.map_err(failed)?;
         builder.build(self.position, |_| ()).await.map_err(failed)?;
         builder.take_over().await.map_err(failed)?;
         self.built.lock().await.insert(wanted.name);
         Ok(())
+    }
+}
+
+impl Past {
+    async fn begin(&self, view: Arc<dyn ErasedView>) -> Result<Builder, BuildFailed> {
+        let (store, codec, rows) = (self.store.clone(), self.codec.clone(), self.rows.clone());
+        match self.snapshots.fill(view.id(), self.position).await? {
+            Some((build, at)) => {
+                let entries = vec![Entry::new(view, build, at, None)];
+                Ok(Builder::resume(ProjectionGroup::new(store, codec, rows, entries, at)))
+            }
+            None => Builder::begin(store, codec, rows, vec![view]).await,
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use reqwest::Method;
 use serde_json::Value;
 use std::path::Path;
 
+use crate::snapshots::{made, server_with_snapshots};
+
 const PASSWORD: &str = "Boulange7!";
 
 fn loquet(data: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -17,19 +19,19 @@ fn loquet(data: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[track_caller]
-fn said(data: &Path, arguments: &[&str]) -> String {
+pub(crate) fn said(data: &Path, arguments: &[&str]) -> String {
     let (code, out, errors) = loquet(data, arguments);
     assert_eq!(code, Some(0), "{arguments:?}: {out}{errors}");
     out
 }
 
 #[track_caller]
-fn json(data: &Path, arguments: &[&str]) -> Value {
+pub(crate) fn json(data: &Path, arguments: &[&str]) -> Value {
     serde_json::from_str(&said(data, &[arguments, &["--json"]].concat())).unwrap()
 }
 
 /// The newest position of the log.
-fn head(server: &Server) -> String {
+pub(crate) fn head(server: &Server) -> String {
     let log = said(&server.folder, &["events", "tail", "--json"]);
     let last: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
     last["position"].to_string()
@@ -193,15 +195,12 @@ async fn as_of_the_end_of_the_log_every_query_answers_as_it_does_now() {
     assert!(left.is_empty(), "the read models of pasts are deleted: {left:?}");
 }
 
-/// Every command that reads is asked as of each position of a history. The answer is that of a log that ends there.
+/// Every command that reads is asked as of each position of a history. The answer is that of a log that ends there. Some
+/// snapshots of the read models are there, so a position is answered from the log alone, from a snapshot, or from both.
 #[tokio::test]
 async fn as_of_each_position_is_what_a_log_that_ends_there_says() {
-    let mut server = Server::start().await;
-    server.active(1, "marie@example.be", PASSWORD).await;
-    for _ in 0..7 {
-        server.login("marie@example.be", "Wrong1!!").await;
-    }
-    server.service_post("/v1/orders", order(2, 2, "jan@example.be")).await.expect(201);
+    let mut server = server_with_snapshots().await;
+    made(&server).await;
     let data = server.folder.clone();
     let field = |arguments: &[&str], name: &str| json(&data, arguments)[name].as_str().unwrap().to_owned();
     let account = field(&["account", "show", "marie@example.be"], "account_id");
@@ -507,6 +506,7 @@ async fn an_auditor_downloads_an_extract_that_the_command_line_verifies_and_that
     let checked =
         said(&server.folder, &["audit", "check-export", files.to_str().unwrap(), "--public-key", key.trim()]);
     assert!(checked.contains(&format!("{} events", export["events"])), "{checked}");
+    assert!(checked.contains("It covers all events of this extract."), "{checked}");
     let mut names: Vec<_> = std::fs::read_dir(&files)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -10,4 +10,5 @@ mod operations;
 mod output;
 mod owners;
 mod proof;
+mod snapshots;
 mod tools;

@@ -12,6 +12,8 @@ use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::audit::{head, json, said};
+
 const PASSWORD: &str = "Boulange7!";
 
 /// A stopped server's data with some history, and what an auditor kept of it elsewhere.
@@ -547,4 +549,42 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
         assert!(begun.elapsed() < Duration::from_mins(1), "{what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Nobody has to wait for the next checkpoint: the server signs one, or the command does if no server runs.
+#[tokio::test]
+async fn a_checkpoint_that_is_asked_for_covers_every_event_beside_a_server_and_without_one() {
+    let mut server = Server::start().await;
+    let data = server.folder.clone();
+    let asked = || json(&data, &["audit", "checkpoint", "--now"]);
+    let covers = |checkpoint: &Value, head: &str| checkpoint["position"].as_u64() >= head.parse().ok();
+    for n in 1..3 {
+        server.service_post("/v1/orders", order(n, n, "jan@example.be")).await.expect(201);
+        let end = head(&server);
+        assert!(covers(&asked(), &end), "{n}: {}", server.errors());
+    }
+    server.service_post("/v1/orders", order(3, 3, "an@example.be")).await.expect(201);
+    let end = head(&server);
+    // A kill leaves no time for a last checkpoint.
+    server.kill();
+    let before = json(&data, &["audit", "checkpoint"]);
+    assert!(!covers(&before, &end), "{before} {end}");
+    let now = asked();
+    assert!(covers(&now, &end), "{now} {end}");
+    assert_eq!(asked(), now, "there is nothing new to sign");
+    assert!(!data.join("proof/sign-now").exists());
+    let folder = tempfile::tempdir().unwrap();
+    let (extract, key) = (folder.path().join("history"), said(&data, &["audit", "key"]));
+    let extract = extract.to_str().unwrap();
+    said(&data, &["audit", "export", extract, "--reason", "Yearly audit"]);
+    let checked = said(&data, &["audit", "check-export", extract, "--public-key", key.trim()]);
+    assert!(checked.contains("It covers all events of this extract."), "{checked}");
+    assert!(said(&data, &["audit", "verify"]).contains("0 later events"));
+    server.restart().await;
+    server.service_post("/v1/orders", order(4, 4, "piet@example.be")).await.expect(201);
+    let (end, extract) = (head(&server), folder.path().join("later"));
+    let extract = extract.to_str().unwrap();
+    said(&data, &["audit", "export", extract, "--reason", "Yearly audit"]);
+    let checked = said(&data, &["audit", "check-export", extract, "--public-key", key.trim()]);
+    assert!(checked.contains("It covers all events of this extract."), "{end}: {checked}");
 }

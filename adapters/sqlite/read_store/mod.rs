@@ -1,5 +1,7 @@
 //! Read models in a SQLite file of each node. All of them can be rebuilt from the log.
 
+mod import;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

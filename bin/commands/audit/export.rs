@@ -16,7 +16,8 @@ use crate::cli::{DataDirectory, ExportHistory};
 use crate::clock;
 use crate::extract::{Manifest, Source, Written};
 use crate::moments::optional;
-use crate::output::{place_of, result, shown};
+use crate::output::{note, place_of, result, shown};
+use crate::proof::sign_now;
 use crate::system::System;
 
 pub(super) async fn run(directory: &DataDirectory, what: &ExportHistory) -> anyhow::Result<()> {
@@ -24,8 +25,11 @@ pub(super) async fn run(directory: &DataDirectory, what: &ExportHistory) -> anyh
     ensure!(!folder.exists(), "{} exists: choose a new directory", place_of(folder));
     let system = System::open_to_read(directory).await?;
     let source = Source::of(&system, directory);
-    let signing = source.signing()?;
     let head = system.store.head().await?;
+    if let Err(error) = sign_now(directory, head).await {
+        note(format_args!("no checkpoint covers the newest events of this extract: {error:#}"));
+    }
+    let signing = source.signing()?;
     let (from, to) = (optional(what.from.as_ref(), "from")?, optional(what.to.as_ref(), "to")?);
     let made = DirBuilder::new().mode(0o700).create(folder);
     made.with_context(|| format!("can't make {}", place_of(folder)))?;
@@ -53,16 +57,21 @@ pub(super) async fn run(directory: &DataDirectory, what: &ExportHistory) -> anyh
 
 pub(super) fn check(folder: &Path, public_key: &str) -> anyhow::Result<()> {
     let (manifest, checkpoint) = Manifest::check(folder, &given_key(public_key)?)?;
-    let Manifest { origin, export, events, first, last, .. } = &manifest;
+    let Manifest { origin, export, events, first, last, covered, .. } = &manifest;
+    let end = match covered {
+        Some(covered) if covered >= last => "It covers all events of this extract.".to_owned(),
+        Some(covered) => format!("It covers the events up to position {covered}."),
+        None => "An extract of this age does not say up to which position.".to_owned(),
+    };
     shown(
         format_args!(
             "This extract is of the log {origin}: {events} events, from position {first} to {last}, taken at {}. The log had \
-             a signed checkpoint of {} events then.",
+             a signed checkpoint of {} events then. {end}",
             export.at, checkpoint.size
         ),
         &json!({
             "origin": origin, "events": events, "first": first, "last": last, "export": export,
-            "checkpoint_size": checkpoint.size,
+            "checkpoint_size": checkpoint.size, "covered": covered,
         }),
     );
     Ok(())

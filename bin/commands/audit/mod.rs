@@ -15,7 +15,7 @@ use crate::cli::{AuditCommand, DataDirectory};
 pub(crate) async fn run(directory: &DataDirectory, command: AuditCommand) -> anyhow::Result<ExitCode> {
     match command {
         AuditCommand::Key => proofs::key(directory)?,
-        AuditCommand::Checkpoint => proofs::checkpoint(directory)?,
+        AuditCommand::Checkpoint { now } => proofs::checkpoint(directory, now).await?,
         AuditCommand::Verify(what) => return verify::run(directory, &what).await,
         AuditCommand::Prove { event } => proofs::prove(directory, &event).await?,
         AuditCommand::Account(which) => super::account::show(directory, which).await?,

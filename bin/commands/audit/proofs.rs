@@ -20,7 +20,7 @@ use crate::adapters;
 use crate::cli::{CheckProof, DataDirectory};
 use crate::commands::show::place_of;
 use crate::output::{document, shown};
-use crate::proof::ProofFiles;
+use crate::proof::{ProofFiles, sign_now};
 
 /// Events that are read at once.
 const PAGE: usize = 1000;
@@ -42,10 +42,13 @@ pub(super) fn key(directory: &DataDirectory) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) fn checkpoint(directory: &DataDirectory) -> anyhow::Result<()> {
+pub(super) async fn checkpoint(directory: &DataDirectory, is_now: bool) -> anyhow::Result<()> {
     let files = ProofFiles::of(directory);
-    let kept = files.kept()?;
-    let last = kept.last().with_context(|| {
+    if is_now {
+        let head = adapters::log_to_read(directory).await?.head().await?;
+        sign_now(directory, head).await?;
+    }
+    let last = files.newest()?.with_context(|| {
         format!(
             "there is no checkpoint in {} yet: a server signs the first when it starts",
             place_of(&files.folder)

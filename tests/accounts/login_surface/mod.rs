@@ -26,13 +26,13 @@ impl ReferenceStateMachine for Told {
 
     fn transitions(model: &Model) -> BoxedStrategy<Transition> {
         match model.stage {
-            Stage::Invited => prop_oneof![3 => once(admission()), 1 => login(), 1 => once(anything())].boxed(),
+            Stage::Invited => prop_oneof![3 => once(admission()), 1 => mails(), 1 => login(), 1 => once(anything())].boxed(),
             Stage::Active if model.has_second_step() => {
-                prop_oneof![6 => login(), 5 => codes(), 3 => once(links()), 3 => once(anything()), 2 => once(wait())]
+                prop_oneof![6 => login(), 5 => codes(), 1 => mails(), 3 => once(links()), 3 => once(anything()), 2 => once(wait())]
                     .boxed()
             }
             Stage::Active => {
-                prop_oneof![6 => login(), 3 => once(links()), 3 => once(enrolment()), 3 => once(anything()), 2 => once(wait())]
+                prop_oneof![6 => login(), 1 => mails(), 3 => once(links()), 3 => once(enrolment()), 3 => once(anything()), 2 => once(wait())]
                     .boxed()
             }
             Stage::Deleted => prop_oneof![2 => login(), 2 => once(links()), 2 => once(anything()), 1 => once(wait())].boxed(),
@@ -130,6 +130,12 @@ fn admission() -> impl Strategy<Value = Step> {
         2 => role().prop_map(Step::Convert),
         1 => wait(),
     ]
+}
+
+/// Mails beyond what one hour allows.
+fn mails() -> impl Strategy<Value = Transition> {
+    let step = prop_oneof![2 => Just(Step::SendActivation), 1 => Just(Step::AskReset)];
+    (1..=7_u8, step).prop_map(|(times, step)| Transition { times, step })
 }
 
 fn role() -> impl Strategy<Value = Role> {

@@ -18,6 +18,7 @@ const ENROLMENT: i64 = 15 * MINUTE;
 const ACTIVATION_LINK: i64 = 90 * DAY;
 const RESET_LINK: i64 = HOUR;
 const RESETS_AN_HOUR: usize = 5;
+const ACTIVATION_MAILS_AN_HOUR: usize = 5;
 const TRUST: i64 = 180 * DAY;
 const MOST_A_DAY: usize = 10;
 const TRUST_FOR_RESET: i64 = DAY;
@@ -146,17 +147,30 @@ impl fmt::Debug for Transition {
 /// What is answered. Moments are seconds since the story began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
-    In { until: i64, device_until: Option<i64> },
-    Challenge { until: i64 },
+    In {
+        until: i64,
+        device_until: Option<i64>,
+    },
+    Challenge {
+        until: i64,
+    },
     Refused,
     WrongCode,
     ChallengeVoid,
     AwaitingConversion,
-    Locked { until: i64 },
+    Locked {
+        until: i64,
+    },
+    /// No further activation mail before this.
+    EnoughMails {
+        again: i64,
+    },
     WrongPassword,
     Unauthenticated,
     Link(LinkRefused),
-    Opened { device_until: Option<i64> },
+    Opened {
+        device_until: Option<i64>,
+    },
     Done,
     No(Refusal),
 }
@@ -301,6 +315,8 @@ pub(crate) struct Model {
     reset_links: Vec<(i64, Option<usize>)>,
     newest_reset_is_unused: bool,
     resets_asked: Vec<i64>,
+    /// The order that named the contact was the first.
+    activations_asked: Vec<i64>,
     device_tokens: Vec<DeviceToken>,
     devices_ever: usize,
     sessions: Vec<Session>,
@@ -348,6 +364,7 @@ impl Model {
             reset_links: Vec::new(),
             newest_reset_is_unused: false,
             resets_asked: Vec::new(),
+            activations_asked: vec![0],
             device_tokens: Vec::new(),
             devices_ever: 0,
             sessions: Vec::new(),
@@ -670,7 +687,16 @@ impl Model {
         if self.stage == Stage::Active {
             return Err(Said::No(Refusal::AlreadyActive));
         }
-        self.activation_links.push(self.now + ACTIVATION_LINK);
+        let now = self.now;
+        let lately = |at: &i64| (now - HOUR + 1..=now).contains(at);
+        let mut asked: Vec<_> = self.activations_asked.iter().copied().filter(lately).collect();
+        asked.sort_unstable();
+        if let Some(oldest) = asked.iter().rev().nth(ACTIVATION_MAILS_AN_HOUR - 1) {
+            return Err(Said::EnoughMails { again: oldest + HOUR });
+        }
+        asked.push(now);
+        self.activations_asked = asked;
+        self.activation_links.push(now + ACTIVATION_LINK);
         Ok(Said::Done)
     }
 

@@ -181,6 +181,9 @@ fn done<T>(result: Result<T, Failure>) -> Said {
     match result {
         Ok(_) => Said::Done,
         Err(Failure::Refused(Refusal::Locked { until })) => Said::Locked { until: seconds_until(until) },
+        Err(Failure::Refused(Refusal::EnoughActivationMails { again_at })) => {
+            Said::EnoughMails { again: seconds(again_at) }
+        }
         Err(Failure::Refused(refusal)) => Said::No(refusal),
         Err(Failure::Link(refused)) => Said::Link(refused),
         Err(Failure::WrongPassword) => Said::WrongPassword,

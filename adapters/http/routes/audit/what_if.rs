@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use loquet_domain::account::what_if::{History, Outcome, Trial};
 use loquet_domain::ids::AccountId;
 use loquet_domain::policies::lockout::LockoutPolicy;
+use loquet_domain::ports::RecordedEvent;
 use loquet_http_ports::scope::Scope;
 use loquet_projections::what_if::{Period, judge};
 use serde::{Deserialize, Serialize};
@@ -196,8 +197,9 @@ pub(crate) async fn ask(
         tried.filter_map(|(n, policy)| policy.check(&format!("/policies/{n}"), &mut faults)).collect();
     let trials = faults.finish(Some(trials))?;
     let _share = api.admit_costly(&caller, Costly::Trial)?;
-    let open = |recorded: &_| api.codec.decode_open(recorded);
-    let (history, outcomes) = judge(api.store.as_ref(), open, trials, period, |_| {}).await?;
+    let codec = api.codec.clone();
+    let open = move |recorded: &RecordedEvent| codec.decode_open(recorded);
+    let (history, outcomes) = judge(api.store.clone(), open, trials, period, |_| {}).await?;
     let policies = outcomes.iter().map(|outcome| OutcomeBody::of(outcome, &history)).collect();
     Ok(Json(AnswerBody { history: HistoryBody::of(&history), policies }))
 }
