@@ -2,7 +2,8 @@
 //! earlier position, compared with the same query now.
 //!
 //! `what-if` tries four policies in one pass. The limit reads every row of the log in one thread, and does nothing with it. The
-//! queries ask for the lockout of an account. Each one as of another position, so no past is open yet.
+//! queries ask for the lockout of an account. Each one as of another position, so no past is open yet. Then the first page of the
+//! list of companies is asked for, as of other positions, with the snapshots that a server keeps and without any.
 //!
 //! `-- --events N` changes the number of events (5 million by default). `--folder PATH` keeps the data for the next run.
 //! `--program PATH` measures a program that was built elsewhere.
@@ -23,6 +24,8 @@ use rusqlite::{Connection as Sqlite, OpenFlags};
 const ROUNDS: u32 = 3;
 const EVENTS: u32 = 5_000_000;
 const GOAL: f64 = 0.5;
+/// The number of positions as of which a list is asked for.
+const PASTS: u64 = 4;
 /// Queries of each kind in a round.
 const QUERIES: u32 = 50;
 
@@ -51,7 +54,65 @@ fn main() -> Outcome<()> {
     )?;
     print_head("", "as of/s", "now/s");
     print_row("lockout queries", &asked, None);
-    program.stop()
+    program.stop()?;
+    lists(&executable, &history)
+}
+
+/// Measures the first page of a list as of several positions, which takes a read model of that time.
+fn lists(executable: &Path, history: &History) -> Outcome<()> {
+    let events = history.extent.events();
+    let places = (1..=PASTS).map(|place| events * place / (PASTS + 1) + 137);
+    let mut measured = Vec::new();
+    for every in ["0", "250000"] {
+        let every = ("LOQUET_PROJECTIONS_SNAPSHOT_EVERY", every.to_owned());
+        let program = Program::start_with(executable, &history.folder, &[every])?;
+        program.current()?;
+        if !measured.is_empty() {
+            wait_for_snapshots(&history.folder, events)?;
+        }
+        let mut seconds = Vec::new();
+        for place in places.clone() {
+            let start = Instant::now();
+            program.call("GET", &format!("/v1/companies?limit=50&as_of={place}"), "")?.expect(200)?;
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+        measured.push(seconds);
+        program.stop()?;
+    }
+    println!("\nthe first page of companies as of {PASTS} positions, each for the first time, in seconds");
+    for (what, seconds) in ["from the log alone", "with snapshots"].iter().zip(&measured) {
+        let shown: Vec<_> = seconds.iter().map(|seconds| format!("{seconds:.2}")).collect();
+        println!("  {what:<20} {}", shown.join("  "));
+    }
+    Ok(())
+}
+
+/// Waits until the newest snapshot is near the end of the log. Prints how much space they take.
+fn wait_for_snapshots(folder: &Path, events: u64) -> Outcome<()> {
+    let start = Instant::now();
+    loop {
+        let (mut newest, mut bytes, mut count) = (0, 0, 0);
+        for file in std::fs::read_dir(folder.join("snapshots")).into_iter().flatten() {
+            let (file, name) =
+                (file.as_ref().map_err(ToString::to_string)?, file.as_ref().map(|f| f.file_name()));
+            let name = name.map_err(ToString::to_string)?.into_string().map_err(|_| "no text")?;
+            let Some((position, _)) = name.strip_suffix(".db").and_then(|name| name.split_once('-')) else {
+                continue;
+            };
+            newest = newest.max(position.parse()?);
+            bytes += file.metadata()?.len();
+            count += 1;
+        }
+        if newest + (events / 10).max(250_000) > events {
+            let seconds = start.elapsed().as_secs();
+            println!(
+                "\n{count} snapshots of {} MB in all were made in {seconds} s beside the server",
+                bytes / 1_000_000
+            );
+            return Ok(());
+        }
+        loquet_benches::pause(std::time::Duration::from_secs(1));
+    }
 }
 
 fn what_if(executable: &Path, folder: &Path, events: u32) -> Outcome<f64> {
