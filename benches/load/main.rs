@@ -12,6 +12,7 @@
 
 mod merchants;
 mod record;
+mod tails;
 mod visits;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -42,6 +43,9 @@ struct Cli {
 enum Command {
     /// Send a realistic mix of requests for some time, then print rates and times for each kind.
     Load(Load),
+    /// Measure the slowest answers of a server that this command starts, at half of the greatest rate: alone, and beside a
+    /// rebuild, a backup and checkpoints.
+    Tails(tails::Tails),
 }
 
 #[derive(Args)]
@@ -64,7 +68,13 @@ struct Load {
 }
 
 fn main() -> Outcome<()> {
-    let Command::Load(load) = Cli::parse().command;
+    match Cli::parse().command {
+        Command::Load(load) => run(&load),
+        Command::Tails(tails) => tails::run(&tails),
+    }
+}
+
+fn run(load: &Load) -> Outcome<()> {
     let address = address(&load.url)?;
     let token = std::fs::read_to_string(&load.token_file)
         .map_err(|error| format!("can't read the token in {}: {error}", load.token_file.display()))?;
@@ -77,7 +87,7 @@ fn main() -> Outcome<()> {
         .map(|number| {
             let (merchants, record, stop) = (merchants.clone(), record.clone(), stop.clone());
             let token = token.clone();
-            thread::spawn(move || Visitor::new(address, token, merchants, number).visit(&record, &stop))
+            thread::spawn(move || Visitor::new(address, token, merchants, number).visit(&record, &stop, None))
         })
         .collect();
     show(&record, start, Duration::from_secs(load.seconds), &callers);

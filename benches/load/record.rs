@@ -127,6 +127,38 @@ impl Record {
     }
 }
 
+/// Kinds of requests that take about as long, for tails: few requests of one kind say little of one in a thousand.
+const GROUPS: [(&str, &[Kind]); 3] = [
+    ("logins", &[Kind::LogIn, Kind::Guess]),
+    ("orders", &[Kind::Order]),
+    ("queries", &[Kind::Lockout, Kind::Account]),
+];
+
+impl Record {
+    /// Prints the times of the slowest answers.
+    pub(crate) fn print_tails(&self) {
+        let head = ["answers", "p50", "p99", "p99.9", "max", "failed"].map(|cell| format!("{cell:>10}"));
+        println!("{:<10}{}", "", head.join(""));
+        for (name, kinds) in GROUPS {
+            let (mut times, mut failed) = (Times::default(), 0);
+            self.each(|kind, held| {
+                if kinds.contains(&kind) {
+                    times.add(&held.times);
+                    failed += held.failed + held.limited;
+                }
+            });
+            let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|share| shown(times.at(share)));
+            let cells = [times.count.to_string(), p50, p99, p999, shown(times.max), failed.to_string()];
+            println!("{name:<10}{}", cells.map(|cell| format!("{cell:>10}")).join(""));
+        }
+        self.each(|kind, held| {
+            if let Some(first) = &held.first {
+                println!("the first failure of a {}: {first}", kind.name());
+            }
+        });
+    }
+}
+
 fn print_cells([kind, numbers @ ..]: [&str; 10]) {
     let numbers: Vec<_> = numbers.iter().map(|number| format!("{number:>9}")).collect();
     println!("{kind:<14} {}", numbers.join(" "));

@@ -37,14 +37,18 @@ impl Visitor {
         Self { address, token, merchants, run: Run::new(), orders: 0, turn }
     }
 
-    /// Sends requests until it is told to stop.
-    pub(crate) fn visit(mut self, record: &Record, stop: &AtomicBool) {
+    /// Sends requests until it is told to stop: one after another, or one after each such time from a moment on. The time that
+    /// a request of the latter waited for the answer before counts as its own.
+    pub(crate) fn visit(mut self, record: &Record, stop: &AtomicBool, pace: Option<(Duration, Instant)>) {
         let mut connection = None;
         let mut failures = 0;
+        let mut due = pace.map(|(_, first)| first);
         while !stop.load(Ordering::Relaxed) && failures < FAILURES {
             let kind = some_kind();
             let request = self.request(kind);
-            let begun = Instant::now();
+            let begun = due.unwrap_or_else(Instant::now);
+            pause(begun.saturating_duration_since(Instant::now()));
+            due = pace.map(|(pace, _)| begun + pace);
             match ask(&mut connection, self.address, &request) {
                 Ok(answer) => {
                     failures = 0;

@@ -11,7 +11,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use abbreviations::{ENDINGS, LATE_ENDINGS, ORDINALS, QUEENS, TITLES, TYPES};
+use abbreviations::{ENDINGS, LAST_WORDS, LATE_ENDINGS, ORDINALS, QUEENS, TITLES, TYPES};
 
 use crate::ids::LOQUET;
 use crate::values::address::{Address, folded_code};
@@ -77,7 +77,7 @@ impl Region {
 
 /// The words of a street without abbreviations, joined.
 fn street(region: Region, text: &str) -> String {
-    let words = devotions(words(text));
+    let words = spelled_out(region, devotions(words(text)));
     let named_first = words.first().is_some_and(|first| full(first, &TYPES).is_some() || is_type(first));
     let last = words.len().saturating_sub(1);
     let mut folded = Vec::with_capacity(words.len());
@@ -110,13 +110,21 @@ fn full_word(region: Region, at: Place<'_>) -> String {
     if let Some(number) = ordinal(word) {
         return number;
     }
+    // A king: `Rue Albert I`. A single letter after a type of street is a name: `Rue I`.
+    if word == "i" && before.len() > 2 && !is_type(before) && full(before, &TYPES).is_none() {
+        return "#1".to_owned();
+    }
+    // `Dr.` is a doctor, except before these words: `Dr. des Pins`.
+    if first && word == "dr" && matches!(next, "des" | "du" | "aux") {
+        return "dreve".to_owned();
+    }
     if first
         && !last
         && let Some(full) = first_type(region, word)
     {
         return full.to_owned();
     }
-    if matches!(word, "gr" | "gde" | "gd" | "grd" | "grande" | "grand" | "grote") {
+    if matches!(word, "gr" | "grt" | "gde" | "gd" | "grd" | "grande" | "grand" | "grote") {
         return great(word, next).to_owned();
     }
     if last
@@ -130,11 +138,17 @@ fn full_word(region: Region, at: Place<'_>) -> String {
         let is_queen = QUEENS.iter().any(|queen| next.starts_with(queen));
         return if is_queen { "koningin" } else { "koning" }.to_owned();
     }
+    if matches!(word, "pr" | "pcs" | "pcesse") && !last {
+        let is_princess = word != "pr" || QUEENS.iter().any(|queen| next.starts_with(queen));
+        return if is_princess { "prinses" } else { "prins" }.to_owned();
+    }
     let is_name = last && named_first;
     let word = match full(word, &TITLES) {
+        // A mayor has one title in French, and another one in Dutch.
+        Some("burgemeester") if !last && named_first && word.starts_with("bgm") => "bourgmestre".to_owned(),
         // A title stands before a name.
         Some(full) if !last => full.to_owned(),
-        _ if is_name => word.to_owned(),
+        _ if is_name => full(word, &LAST_WORDS).unwrap_or(word).to_owned(),
         _ => long_ending(region, word),
     };
     saint(word)
@@ -163,6 +177,7 @@ fn great(word: &str, next: &str) -> &'static str {
         matches!(next, "rue" | "r" | "place" | "pl" | "route" | "rte" | "chemin" | "cour" | "pre" | "champ");
     match word {
         "grote" => "grote",
+        "grt" => "grote",
         "gr" if !french => "grote",
         "grande" | "gde" if !french => "grande",
         _ => "grand",
@@ -176,6 +191,7 @@ fn last_type(region: Region, word: &str, before: &str) -> Option<&'static str> {
         "st" => "street",
         "str" if region == Region::German => "strasse",
         "pl" if region == Region::German => "platz",
+        "w" if region == Region::German => "weg",
         // `Gr. Pl.` is more often the French Grand-Place than a Dutch square.
         "pl" if of_grand => "place",
         "pl" => "plein",
@@ -212,6 +228,30 @@ fn saint(word: String) -> String {
         "ste" | "sinte" => "sainte".to_owned(),
         _ => word,
     }
+}
+
+/// Words that are abbreviated to several letters with points between them: `Z.I. Nord`, `Rd-Pt Schuman`, and in the
+/// Netherlands `N.Z. Voorburgwal`.
+fn spelled_out(region: Region, words: Vec<String>) -> Vec<String> {
+    let mut full: Vec<String> = Vec::with_capacity(words.len());
+    let mut rest = words.as_slice();
+    while let Some((word, after)) = rest.split_first() {
+        let next = after.first().map_or("", String::as_str);
+        let (taken, said) = match (word.as_str(), next) {
+            ("z", "i" | "ind" | "industr") if full.is_empty() => (2, "zoneindustrielle"),
+            ("z", "a" | "art") if full.is_empty() => (2, "zoneartisanale"),
+            ("zone", "ind" | "industr") => (2, "zoneindustrielle"),
+            ("rd" | "rond", "pt" | "point") => (2, "rondpoint"),
+            ("n", "z") if region == Region::Dutch => (2, "nieuwezijds"),
+            ("o", "z") if region == Region::Dutch => (2, "oudezijds"),
+            ("nz", _) if region == Region::Dutch && !next.is_empty() => (1, "nieuwezijds"),
+            ("oz", _) if region == Region::Dutch && !next.is_empty() => (1, "oudezijds"),
+            (other, _) => (1, other),
+        };
+        full.push(said.to_owned());
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    full
 }
 
 /// `O.L.V.` means `Onze-Lieve-Vrouw`, and `N.-D.` means `Notre-Dame`.

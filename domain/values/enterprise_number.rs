@@ -71,7 +71,7 @@ pub enum InvalidEnterpriseNumber {
 
 /// What may stand before a number, without accents and punctuation: the names of the number and of its register in
 /// French, Dutch, German and English, and the short words between them.
-const WORDS: [&str; 63] = [
+const WORDS: [&str; 77] = [
     "tva",
     "btw",
     "vat",
@@ -98,6 +98,20 @@ const WORDS: [&str; 63] = [
     "numero",
     "nummer",
     "number",
+    "on",
+    "ne",
+    "rsin",
+    "assujetti",
+    "assujettie",
+    "a",
+    "plichtig",
+    "plichtige",
+    "pflichtig",
+    "kamer",
+    "koophandel",
+    "dossier",
+    "dossiernummer",
+    "dossiernr",
     "ondernemingsnummer",
     "ondernemingsnr",
     "ondernemings",
@@ -137,8 +151,10 @@ const WORDS: [&str; 63] = [
     "der",
 ];
 
-/// Words that may also stand after a number, with the town of the court: `0403.170.701 RPM Bruxelles`.
-const REGISTERS: [&str; 3] = ["rpm", "rpr", "rjp"];
+/// Registers, whose town may stand behind them, before a number or after it: `0403.170.701 RPM Bruxelles`.
+const REGISTERS: [&str; 5] = ["rpm", "rpr", "rjp", "kvk", "kamervankoophandel"];
+/// The most letters of such a town.
+const LONGEST_TOWN: usize = 60;
 
 /// The prefixes of VAT numbers of other European countries. `NO` is left out, because it also means number.
 const OTHER_COUNTRIES: [&str; 33] = [
@@ -160,13 +176,12 @@ impl EnterpriseNumber {
         let end = number.find(char::is_alphabetic).unwrap_or(number.len());
         let (number, after) = number.split_at_checked(end).unwrap_or((number, ""));
         let digits: String = number.chars().filter(|c| !separates(*c)).collect();
-        if !after.is_empty() && !after_number(after) {
-            let vat = country == Country::Netherlands && digits.len() == 9 && is_vat_ending(after);
-            return Err(if vat {
-                InvalidEnterpriseNumber::DutchVat
-            } else {
-                InvalidEnterpriseNumber::OtherCharacters
-            });
+        if country == Country::Netherlands && digits.len() == 9 && is_vat_ending(after) {
+            return Err(InvalidEnterpriseNumber::DutchVat);
+        }
+        check_ending(country, after)?;
+        if country == Country::Netherlands && letters(before).ends_with("rsin") {
+            return Err(InvalidEnterpriseNumber::NotDutch);
         }
         if !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(InvalidEnterpriseNumber::OtherCharacters);
@@ -203,21 +218,71 @@ fn letters(text: &str) -> String {
 }
 
 fn separates(c: char) -> bool {
-    c.is_whitespace() || is_dash(c) || matches!(c, '.' | '/' | ',' | '_' | ':' | '·' | '(' | ')')
+    c.is_whitespace() || is_dash(c) || matches!(c, '.' | '/' | ',' | ';' | '_' | ':' | '·' | '(' | ')')
 }
 
 /// Whether the letters before a number are known words, and at last no country code or that of the country. `de` means
-/// "of", but right before a number it is the code of Germany.
+/// "of", but right before a number it is the code of Germany. Some codes are followed by letters of the number: `ATU12345678`.
 fn check_prefix(country: Country, prefix: &str) -> Result<(), InvalidEnterpriseNumber> {
-    let codes = [Country::Belgium, Country::Netherlands].map(|country| country.to_string().to_lowercase());
-    let own = country.to_string().to_lowercase();
-    let others = codes.iter().map(String::as_str).filter(|code| *code != own).chain(OTHER_COUNTRIES);
+    let own = code(country);
     let ends_with = |code: &str| prefix.strip_suffix(code).is_some_and(are_words);
-    match (others.into_iter().any(ends_with), ends_with(&own) || are_words(prefix)) {
-        (true, _) => Err(InvalidEnterpriseNumber::OtherCountry),
-        (false, true) => Ok(()),
-        (false, false) => Err(InvalidEnterpriseNumber::OtherCharacters),
+    let begins_foreign = |code: &str| {
+        (1..=2).any(|letters| {
+            let end = prefix.len().checked_sub(letters).and_then(|end| prefix.get(..end));
+            end.and_then(|end| end.strip_suffix(code)).is_some_and(are_words)
+        })
+    };
+    if other_codes(country).any(|code| ends_with(&code)) {
+        return Err(InvalidEnterpriseNumber::OtherCountry);
     }
+    if ends_with(&own) || are_words(prefix) || names_register(prefix) {
+        return Ok(());
+    }
+    // `Be` before other letters may be the beginning of any word.
+    let is_foreign = other_codes(country).any(|code| begins_foreign(&code)) && !prefix.contains(&own);
+    Err(match is_foreign {
+        true => InvalidEnterpriseNumber::OtherCountry,
+        false => InvalidEnterpriseNumber::OtherCharacters,
+    })
+}
+
+/// Whether what stands after a number says nothing else: known words such as `(TVA)`, the code of the country, or the register
+/// with a town, such as `RPR Gent`.
+fn check_ending(country: Country, text: &str) -> Result<(), InvalidEnterpriseNumber> {
+    let letters = letters(text);
+    if text.chars().any(|c| c.is_ascii_digit()) {
+        return Err(InvalidEnterpriseNumber::OtherCharacters);
+    }
+    if other_codes(country).any(|code| code == letters) {
+        return Err(InvalidEnterpriseNumber::OtherCountry);
+    }
+    let own = code(country);
+    let is_own = letters
+        .strip_suffix(own.as_str())
+        .or_else(|| letters.strip_prefix(own.as_str()))
+        .is_some_and(are_words);
+    match is_own || are_words(&letters) || names_register(&letters) {
+        // One letter is more likely a mistake of typing.
+        true if letters.len() != 1 => Ok(()),
+        _ => Err(InvalidEnterpriseNumber::OtherCharacters),
+    }
+}
+
+/// The code of a country, in small letters.
+fn code(country: Country) -> String {
+    country.to_string().to_lowercase()
+}
+
+/// The codes of all other countries, in small letters.
+fn other_codes(country: Country) -> impl Iterator<Item = String> {
+    let known = [Country::Belgium, Country::Netherlands].into_iter().filter(move |other| *other != country);
+    known.map(code).chain(OTHER_COUNTRIES.map(str::to_owned))
+}
+
+/// Whether letters name a register, with or without a town.
+fn names_register(letters: &str) -> bool {
+    let town = REGISTERS.iter().find_map(|name| letters.strip_prefix(name));
+    town.is_some_and(|town| town.len() <= LONGEST_TOWN)
 }
 
 /// Whether a text consists of known words.
@@ -233,12 +298,6 @@ fn are_words(text: &str) -> bool {
         known.push(is);
     }
     known.last() == Some(&true)
-}
-
-/// Whether a text names the register after a number, with or without a town: `RPR Gent`.
-fn after_number(text: &str) -> bool {
-    let register = letters(text);
-    REGISTERS.iter().any(|name| register.starts_with(name)) && !text.contains(|c: char| c.is_ascii_digit())
 }
 
 /// Whether this is the ending of a Dutch VAT number, such as `B01`.
@@ -316,6 +375,17 @@ mod tests {
             "KBO-nr. BE0403170701",
             "0403.170.701 RPM Bruxelles",
             "BE 0403.170.701 RPR Antwerpen, afdeling Mechelen",
+            "0403.170.701 (BE)",
+            "0403170701 BE",
+            "BE 0403.170.701 (TVA)",
+            "0403.170.701;",
+            "RPM Bruxelles 0403.170.701",
+            "RPR Gent, afdeling Brugge 0403.170.701",
+            "ON 0403.170.701",
+            "O.N. 0403.170.701",
+            "N.E. 0403.170.701",
+            "Assujetti à la TVA BE 0403.170.701",
+            "BTW-plichtig BE 0403.170.701",
             "BE\u{a0}0403\u{202f}170\u{2009}701",
             "0403–170–701",
             "0403‑170‑701",
@@ -350,7 +420,14 @@ mod tests {
             (Country::Belgium, "DE 403170701", OtherCountry),
             (Country::Belgium, "USt-IdNr. DE 403170701", OtherCountry),
             (Country::Belgium, "lu12345678", OtherCountry),
+            (Country::Belgium, "ATU12345678", OtherCountry),
+            (Country::Belgium, "CHE-123.456.789", OtherCountry),
+            (Country::Belgium, "ESX1234567X", OtherCountry),
+            (Country::Belgium, "0403.170.701 FR", OtherCountry),
+            (Country::Belgium, "0403.170.701 Dupont", OtherCharacters),
             (Country::Netherlands, "BE 12345678", OtherCountry),
+            (Country::Netherlands, "RSIN 123456789", NotDutch),
+            (Country::Netherlands, "RSIN 12345678", NotDutch),
             (Country::Netherlands, "NL123456789B01", DutchVat),
             (Country::Netherlands, "NL 1234.56.789.B01", DutchVat),
             (Country::Netherlands, "123456789", NotDutch),
@@ -370,6 +447,11 @@ mod tests {
             "kvk-nummer: 12.34.56.78",
             "NL 12345678",
             "Handelsregister nr. 12345678",
+            "12345678 (KvK)",
+            "KvK Amsterdam 12345678",
+            "Kamer van Koophandel 12345678",
+            "Kamer van Koophandel Den Haag: 12345678",
+            "dossiernummer 12345678",
         ] {
             let number = EnterpriseNumber::parse(Country::Netherlands, text);
             assert_eq!(number.map(|n| n.digits), Ok("12345678".to_owned()), "{text:?}");

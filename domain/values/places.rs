@@ -49,7 +49,7 @@ const PLACES: &[Place] = &[
     ("BE", &["Ixelles", "Elsene"]),
     ("BE", &["Jette"]),
     ("BE", &["Koekelberg"]),
-    ("BE", &["Molenbeek-Saint-Jean", "Sint-Jans-Molenbeek"]),
+    ("BE", &["Molenbeek-Saint-Jean", "Sint-Jans-Molenbeek", "Molenbeek"]),
     ("BE", &["Saint-Gilles", "Sint-Gillis"]),
     ("BE", &["Saint-Josse-ten-Noode", "Sint-Joost-ten-Node", "Saint-Josse", "Sint-Joost"]),
     ("BE", &["Schaerbeek", "Schaarbeek"]),
@@ -61,6 +61,18 @@ const PLACES: &[Place] = &[
     ("BE", &["Neder-Over-Heembeek"]),
     ("BE", &["Haren"]),
     // Flanders.
+    ("BE", &["Eeklo", "Eecloo"]),
+    ("BE", &["Maaseik", "Maeseyck"]),
+    ("BE", &["Leopoldsburg", "Bourg-Léopold"]),
+    ("BE", &["Knokke-Heist", "Knocke-Heyst"]),
+    ("BE", &["Knokke", "Knocke"]),
+    ("BE", &["Herentals", "Herenthals"]),
+    ("BE", &["Geel", "Gheel"]),
+    ("BE", &["Mol", "Moll"]),
+    ("BE", &["Heist-op-den-Berg", "Heyst-op-den-Berg"]),
+    ("BE", &["Zottegem", "Sottegem"]),
+    ("BE", &["Deinze", "Deynze"]),
+    ("BE", &["Temse", "Tamise"]),
     ("BE", &["Antwerpen", "Anvers", "Antwerp"]),
     ("BE", &["Gent", "Gand", "Ghent"]),
     ("BE", &["Brugge", "Bruges", "Brügge"]),
@@ -238,6 +250,22 @@ const PLACES: &[Place] = &[
     ("LU", &["Niederanven", "Nidderaanwen"]),
     ("LU", &["Capellen", "Capellen (Mamer)", "Kapellen"]),
     ("LU", &["Troisvierges", "Ulflingen", "Ëlwen"]),
+    ("NL", &["Grou", "Grouw"]),
+    ("NL", &["Gorredijk", "De Gordyk"]),
+    ("NL", &["Surhuisterveen", "Surhústerfean"]),
+    ("NL", &["Dronrijp", "Dronryp"]),
+    ("NL", &["Buitenpost", "Bûtenpost"]),
+    ("NL", &["Oosterwolde", "Easterwâlde"]),
+    ("NL", &["Wolvega", "Wolvegea"]),
+    ("NL", &["Beetsterzwaag", "Beetstersweach"]),
+    ("NL", &["Damwoude", "Damwâld"]),
+    ("NL", &["Zwaagwesteinde", "De Westereen"]),
+    ("NL", &["Veenwouden", "Feanwâlden"]),
+    ("NL", &["Hardegarijp", "Hurdegaryp"]),
+    ("NL", &["Giekerk", "Gytsjerk"]),
+    ("NL", &["Tietjerk", "Tytsjerk"]),
+    ("NL", &["Oenkerk", "Oentsjerk"]),
+    ("NL", &["Middelburg", "Middelbourg"]),
     // The north of France, and great towns.
     ("FR", &["Lille", "Rijsel"]),
     ("FR", &["Dunkerque", "Duinkerke", "Duinkerken", "Dunkirk", "Dünkirchen"]),
@@ -294,6 +322,24 @@ fn town_words(name: &str) -> Vec<String> {
     words(name).into_iter().map(saint).collect()
 }
 
+/// The names of the countries, as they stand behind a town: `Bruxelles (Belgique)`.
+const COUNTRIES: [(&str, &[&str]); 5] = [
+    ("BE", &["belgique", "belgie", "belgien", "belgium"]),
+    ("NL", &["nederland", "netherlands", "holland", "niederlande"]),
+    ("FR", &["france", "frankrijk", "frankreich"]),
+    ("DE", &["deutschland", "duitsland", "allemagne", "germany"]),
+    // A town of Luxembourg has the name of the country.
+    ("LU", &[]),
+];
+
+/// Drops the name of the country behind the town.
+fn drop_country(words: &mut Vec<String>, country: &str) {
+    let names = COUNTRIES.iter().find(|(known, _)| *known == country).map_or(&[][..], |(_, names)| names);
+    if words.len() > 1 && words.last().is_some_and(|last| names.contains(&last.as_str())) {
+        words.pop();
+    }
+}
+
 /// A country whose places are in the table.
 fn country_of(country: &str) -> Option<&'static str> {
     ["BE", "NL", "LU", "FR", "DE"].into_iter().find(|known| *known == country)
@@ -312,6 +358,7 @@ pub fn names_of(country: &str, town: &str) -> &'static [&'static str] {
 #[must_use]
 pub fn folded_town(country: &str, code: &str, town: &str) -> String {
     let mut words = town_words(town);
+    drop_country(&mut words, country);
     drop_code(&mut words, country, code);
     drop_district(&mut words);
     let Some(country) = country_of(country) else { return words.concat() };
@@ -437,6 +484,13 @@ mod tests {
             ("BE", "1000", "Bruxelles", "Bruxelles 1"),
             ("BE", "1000", "Bruxelles", "1000 Bruxelles 1"),
             ("BE", "1000", "Bruxelles", "Bruxelles-Brussel"),
+            ("BE", "1000", "Bruxelles", "BRUXELLES (Belgique)"),
+            ("BE", "1000", "Bruxelles", "1000 Brussel, België"),
+            ("NL", "2511ab", "Den Haag", "Den Haag, Nederland"),
+            ("BE", "1080", "Molenbeek-Saint-Jean", "Molenbeek"),
+            ("BE", "9140", "Temse", "Tamise"),
+            ("NL", "9001ab", "Grou", "Grouw"),
+            ("NL", "8401ab", "Gorredijk", "De Gordyk"),
             ("BE", "1210", "Saint-Josse-ten-Noode", "St-Joost-ten-Node"),
             ("BE", "1060", "Saint-Gilles", "St. Gillis"),
             ("BE", "4000", "Liège", "Luik"),
@@ -475,7 +529,7 @@ mod tests {
             ("BE", "1050", "Ixelles", "Etterbeek"),
             ("BE", "1000", "Bruxelles", "Ixelles"),
             ("BE", "9000", "Gent", "Bruxelles"),
-            ("BE", "1080", "Molenbeek-Saint-Jean", "Molenbeek"),
+            ("BE", "3300", "Molenbeek-Wersbeek", "Molenbeek"),
             ("NL", "7551aa", "Hengelo", "Hengelo Gld"),
             ("NL", "1861aa", "Bergen", "Mons"),
             ("FR", "59000", "Lille", "Lille-Sud"),

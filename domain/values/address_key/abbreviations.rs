@@ -72,7 +72,7 @@ pub(super) const TYPES: [(&str, &str); 67] = [
 ];
 
 /// Titles and other words before a name, and what they stand for.
-pub(super) const TITLES: [(&str, &str); 61] = [
+pub(super) const TITLES: [(&str, &str); 70] = [
     ("kl", "kleine"),
     ("nwe", "nieuwe"),
     ("nw", "nieuwe"),
@@ -128,6 +128,15 @@ pub(super) const TITLES: [(&str, &str); 61] = [
     ("ir", "ingenieur"),
     ("arch", "architect"),
     ("architecte", "architect"),
+    ("maj", "major"),
+    ("majoor", "major"),
+    ("gebr", "gebroeders"),
+    ("gebrs", "gebroeders"),
+    ("frs", "freres"),
+    ("fres", "freres"),
+    ("prince", "prins"),
+    ("princesse", "prinses"),
+    ("prinsesse", "prinses"),
     ("jhr", "jonkheer"),
     ("jkvr", "jonkvrouw"),
     ("mej", "mejuffrouw"),
@@ -151,6 +160,10 @@ pub(super) const QUEENS: [&str; 12] = [
     "beatrix",
     "maxima",
 ];
+
+/// Abbreviations of the last word of a French name: `Rue de l'Égl.`.
+pub(super) const LAST_WORDS: [(&str, &str); 3] =
+    [("egl", "eglise"), ("comm", "commerce"), ("stat", "station")];
 
 /// Dutch abbreviations at the end of a word, longest first.
 pub(super) const ENDINGS: [(&str, &str); 12] = [

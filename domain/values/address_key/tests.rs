@@ -11,6 +11,88 @@ type Written = (&'static str, &'static str, &'static str, &'static str, &'static
 /// Each line is one address, written in several ways.
 const PLACES: &[&[Written]] = &[
     &[
+        ("Zone industrielle Nord", "1", "", "1000", "Bruxelles", "BE"),
+        ("Z.I. Nord", "1", "", "1000", "Bruxelles", "BE"),
+        ("ZI Nord", "1", "", "1000", "Bruxelles", "BE"),
+        ("Zone ind. Nord", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Drève des Pins", "1", "", "1000", "Bruxelles", "BE"),
+        ("Dr. des Pins", "1", "", "1000", "Bruxelles", "BE"),
+        ("Drev. des Pins", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Dr. Van Damstraat", "1", "", "1000", "Bruxelles", "BE"),
+        ("Dokter Van Damstraat", "1", "", "1000", "Bruxelles", "BE"),
+        ("Docteur Van Damstraat", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Prins Boudewijnlaan", "1", "", "1000", "Bruxelles", "BE"),
+        ("Pr. Boudewijnlaan", "1", "", "1000", "Bruxelles", "BE"),
+        ("Prins Boudewijnln", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Prinses Astridlaan", "1", "", "1000", "Bruxelles", "BE"),
+        ("Pr. Astridlaan", "1", "", "1000", "Bruxelles", "BE"),
+        ("Princesse Astridlaan", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Grote Markt", "1", "", "1000", "Bruxelles", "BE"),
+        ("Grt. Markt", "1", "", "1000", "Bruxelles", "BE"),
+        ("Gr. Markt", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Gebroeders Van Raemdonckstraat", "1", "", "1000", "Bruxelles", "BE"),
+        ("Gebr. Van Raemdonckstr.", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Rue des Frères Legrain", "1", "", "1000", "Bruxelles", "BE"),
+        ("Rue des Frs. Legrain", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Rue du Major Lefèvre", "1", "", "1000", "Bruxelles", "BE"),
+        ("Rue du Maj. Lefèvre", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Rond-Point Schuman", "1", "", "1000", "Bruxelles", "BE"),
+        ("Rd-Pt Schuman", "1", "", "1000", "Bruxelles", "BE"),
+        ("Rd. Point Schuman", "1", "", "1000", "Bruxelles", "BE"),
+        ("Rpt. Schuman", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Quai du Commerce", "1", "", "1000", "Bruxelles", "BE"),
+        ("Quai du Comm.", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Place de l'Église", "1", "", "1000", "Bruxelles", "BE"),
+        ("Pl. de l'Égl.", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Rue Pierre Ier", "1", "", "1000", "Bruxelles", "BE"),
+        ("Rue Pierre I", "1", "", "1000", "Bruxelles", "BE"),
+        ("Rue Pierre 1er", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[("Rue I", "1", "", "1000", "Bruxelles", "BE")],
+    &[
+        ("Rue du Bourgmestre Max", "1", "", "1000", "Bruxelles", "BE"),
+        ("Rue du Bgm. Max", "1", "", "1000", "Bruxelles", "BE"),
+        ("Rue du Bourgm. Max", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Burgemeester Maxlaan", "1", "", "1000", "Bruxelles", "BE"),
+        ("Bgm. Maxlaan", "1", "", "1000", "Bruxelles", "BE"),
+    ],
+    &[
+        ("Nieuwezijds Voorburgwal", "1", "", "1012 AB", "Amsterdam", "NL"),
+        ("N.Z. Voorburgwal", "1", "", "1012 AB", "Amsterdam", "NL"),
+        ("NZ Voorburgwal", "1", "", "1012 AB", "Amsterdam", "NL"),
+    ],
+    &[
+        ("Oudezijds Voorburgwal", "1", "", "1012 AB", "Amsterdam", "NL"),
+        ("O.Z. Voorburgwal", "1", "", "1012 AB", "Amsterdam", "NL"),
+    ],
+    &[("Aachener Weg", "1", "", "52062", "Aachen", "DE"), ("Aachener W.", "1", "", "52062", "Aachen", "DE")],
+    &[
         ("Rue Neuve", "12", "3", "1000", "Bruxelles", "BE"),
         ("rue neuve", "12", "bte 3", "1000", "BRUXELLES", "BE"),
         ("R. Neuve", "12 bte 3", "", "1000", "Bruxelles", "BE"),
