@@ -7,6 +7,8 @@ use crate::values::serial_number::SerialNumber;
 
 /// The minimum number of letters of a word to search for.
 const LEAST: usize = 3;
+/// The minimum number of digits of a part of an enterprise number. Fewer are rather something else.
+const LEAST_DIGITS: usize = 5;
 /// A name is found by the first letters of its words, in these lengths. Longer ones separate more names. Shorter ones
 /// find a name sooner.
 const PREFIXES: [usize; 2] = [LEAST, 5];
@@ -23,16 +25,28 @@ pub fn words_of(texts: &[&str]) -> Vec<String> {
     all
 }
 
+/// The words of names, by which they are found. A name with an apostrophe is also found without it: `O'Brien` as `obrien`.
+fn words_of_names(texts: &[&str]) -> Vec<String> {
+    let apostrophes = ['\'', '’', '‘', 'ʼ', '`', '´'];
+    let mut all = words_of(texts);
+    let parts = texts.iter().flat_map(|text| text.split(|c: char| c.is_whitespace() || is_dash(c)));
+    let joined = parts.filter(|part| part.contains(apostrophes)).map(|part| words(part).concat());
+    all.extend(joined.filter(|word| !word.is_empty()));
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 /// The words that are long enough to search for.
 #[must_use]
 pub fn findable_words_of(texts: &[&str]) -> Vec<String> {
-    words_of(texts).into_iter().filter(|word| word.chars().count() >= LEAST).collect()
+    words_of_names(texts).into_iter().filter(|word| word.chars().count() >= LEAST).collect()
 }
 
 /// The beginnings by which the words of a name are found.
 #[must_use]
 pub fn beginnings_of(texts: &[&str]) -> Vec<String> {
-    let words = words_of(texts);
+    let words = words_of_names(texts);
     let mut all: Vec<String> = words
         .iter()
         .flat_map(|word| PREFIXES.iter().filter_map(|letters| beginning(word, *letters)))
@@ -49,6 +63,13 @@ pub fn parts_of(serial: &SerialNumber) -> Vec<String> {
     let key = serial.key();
     let starts = 0..(key.len() + 1).saturating_sub(LEAST);
     starts.filter_map(|start| key.get(start..).map(str::to_owned)).collect()
+}
+
+/// The parts by which the digits of an enterprise number are found: everything from one of them to the end.
+#[must_use]
+pub fn parts_of_number(digits: &str) -> Vec<String> {
+    let starts = 0..(digits.len() + 1).saturating_sub(LEAST_DIGITS);
+    starts.filter_map(|start| digits.get(start..).map(str::to_owned)).collect()
 }
 
 /// The first letters of a word. Returns `None` if it is shorter.
@@ -72,7 +93,7 @@ pub struct Words {
     words: Vec<String>,
     /// The text as enterprise numbers, if it is one in any register, in any of the usual spellings.
     pub numbers: Vec<EnterpriseNumber>,
-    /// The first digits of an enterprise number with the country of its register, if the text could be those.
+    /// Some digits of an enterprise number with the country of its register, if the text could be those.
     pub number_parts: Vec<(Country, String)>,
     /// The text as a serial number or a part of one, if it could be that.
     pub serial: Option<SerialNumber>,
@@ -124,24 +145,22 @@ impl Query {
     }
 }
 
-/// The text as the first digits of an enterprise number. With fewer than five digits, it is rather something else. A
-/// Belgian number is also found without its leading zero.
+/// The text as some digits of an enterprise number. With a prefix such as `KvK`, only that register is meant.
 fn number_parts(text: &str) -> Vec<(Country, String)> {
     let separates = |c: char| c.is_whitespace() || matches!(c, '.' | '/' | ':') || is_dash(c);
     let plain: String = text.chars().map(narrow).filter(|c| !separates(*c)).collect();
     let plain = plain.to_ascii_uppercase();
     let prefix = NUMBER_PREFIXES.iter().find(|(prefix, _)| plain.starts_with(prefix));
     let (digits, of) = match prefix {
-        Some((prefix, country)) => (plain.get(prefix.len()..).unwrap_or_default().to_owned(), Some(*country)),
-        None => (plain, None),
+        Some((prefix, country)) => (plain.get(prefix.len()..).unwrap_or_default(), Some(*country)),
+        None => (plain.as_str(), None),
     };
-    if !(5..=9).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+    if !(LEAST_DIGITS..=9).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Vec::new();
     }
-    let short = format!("0{digits}");
-    let parts =
-        [(Country::Belgium, digits.clone()), (Country::Belgium, short), (Country::Netherlands, digits)];
-    parts.into_iter().filter(|(country, _)| of.is_none_or(|of| of == *country)).collect()
+    let countries = [Country::Belgium, Country::Netherlands].into_iter();
+    let meant = countries.filter(|country| of.is_none_or(|of| of == *country));
+    meant.map(|country| (country, digits.to_owned())).collect()
 }
 
 /// What people write before an enterprise number, and the country whose register they mean. The longest come first.
@@ -175,7 +194,7 @@ impl Words {
     /// Whether each word is a word of these texts, or the beginning of one.
     #[must_use]
     pub fn fit(&self, texts: &[&str]) -> bool {
-        let there = words_of(texts);
+        let there = words_of_names(texts);
         self.words.iter().all(|word| is_in(word, &there))
     }
 
@@ -183,7 +202,7 @@ impl Words {
     /// search for is in the first texts.
     #[must_use]
     pub fn fit_with(&self, texts: &[&str], others: &[&str]) -> bool {
-        let (there, others) = (words_of(texts), words_of(others));
+        let (there, others) = (words_of_names(texts), words_of_names(others));
         self.looked_for().any(|word| is_in(word, &there))
             && self.words.iter().all(|word| is_in(word, &there) || is_in(word, &others))
     }
@@ -210,8 +229,17 @@ mod tests {
     #[test]
     fn a_word_is_found_in_whatever_case_and_accents_by_its_beginning_and_nowhere_else() {
         let name = ["Désirée", "D'Hondt-Lœuwers"];
-        for text in ["desiree", "DÉSIRÉE", "De\u{301}sire\u{301}e", "dés", "hondt", "loeuw desi", "d hondt"]
-        {
+        for text in [
+            "desiree",
+            "DÉSIRÉE",
+            "De\u{301}sire\u{301}e",
+            "dés",
+            "hondt",
+            "loeuw desi",
+            "d hondt",
+            "dhondt",
+            "d’hondt",
+        ] {
             assert!(sought(text).fit(&name), "{text}");
         }
         for text in ["desireee", "siree", "hondt marie", "ondt"] {
@@ -279,7 +307,13 @@ mod tests {
         }
         let parts = sought("0123.456").number_parts;
         assert!(parts.contains(&(Country::Belgium, "0123456".to_owned())));
-        assert!(sought("123 456").number_parts.contains(&(Country::Belgium, "0123456".to_owned())));
+        let known = parts_of_number("0123456749");
+        assert_eq!(known, ["0123456749", "123456749", "23456749", "3456749", "456749", "56749"]);
+        for text in ["0123.456", "123 456", "BE 123.456", "234.567", "56749", "456.749", "0123 456 74"] {
+            let parts = sought(text).number_parts;
+            let fits = |part: &str| known.iter().any(|known| known.starts_with(part));
+            assert!(parts.iter().any(|(_, part)| fits(part)), "{text}");
+        }
         for text in ["BE0123", "BE 01.234", "be 0123-4", "TVA BE 0123 4", "0123/456", "KBO 01234"] {
             let parts = sought(text).number_parts;
             assert!(

@@ -203,10 +203,12 @@ impl Search<'_> {
     /// The same as [`Search::account_of`].
     pub async fn companies(&self, words: &Words) -> Result<Hits<CompanyRow>, SearchFailed> {
         let mut numbered = Vec::new();
-        let whole = words.numbers.iter().map(|number| (number.country(), number.digits()));
-        let parts = words.number_parts.iter().map(|(country, digits)| (*country, digits.as_str()));
-        for (country, digits) in whole.chain(parts) {
-            let by = CompanyRow::BY_NUMBER.beginning(format!("{country}/{digits}"));
+        let whole =
+            words.numbers.iter().map(|number| (CompanyRow::BY_NUMBER, number.country(), number.digits()));
+        let parts = words.number_parts.iter();
+        let parts = parts.map(|(country, digits)| (CompanyRow::BY_NUMBER_PART, *country, digits.as_str()));
+        for (index, country, digits) in whole.chain(parts) {
+            let by = index.beginning(format!("{country}/{digits}"));
             numbered.extend(self.first(by, self.most).await?.rows);
         }
         let mut once = BTreeSet::new();

@@ -21,6 +21,8 @@ pub fn is_printable(character: char) -> bool {
         0x00ad | 0x061c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180b..=0x180f | 0x200b | 0x200e | 0x200f
             | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfdd0..=0xfdef | 0xfeff | 0xffa0 | 0xfff0..=0xfffb
             | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe00ff | 0xe01f0..=0xe0fff
+            // The areas for private use: each font shows something else there, or nothing.
+            | 0xe000..=0xf8ff | 0xf0000..=0x10ffff
     );
     !character.is_control() && !hidden && code & 0xfffe != 0xfffe
 }
@@ -35,10 +37,20 @@ fn is_visible(character: char) -> bool {
     is_printable(character) && !blank && !character.is_whitespace() && !is_combining_mark(character)
 }
 
-/// Whether a text has 1 to `most` characters, all of them can be displayed, and at least one is visible.
+/// The most accents on one letter. No language needs as many; more of them cover the lines above and below.
+const MOST_MARKS: usize = 8;
+
+/// Whether a text has 1 to `most` characters, all of them can be displayed, at least one is visible, and no letter has more
+/// accents than any language puts on one.
 #[must_use]
 pub fn is_text(text: &str, most: usize) -> bool {
-    text.chars().any(is_visible) && text.chars().count() <= most && text.chars().all(is_printable)
+    let mut marks = 0;
+    let is_piled = text.chars().any(|character| {
+        marks = if is_combining_mark(character) { marks + 1 } else { 0 };
+        marks > MOST_MARKS
+    });
+    let is_displayed = text.chars().any(is_visible) && text.chars().all(is_printable);
+    is_displayed && !is_piled && text.chars().count() <= most
 }
 
 /// Returns the text for display on one line. A character that cannot be displayed is escaped as in JSON (RFC 8259,
@@ -212,12 +224,23 @@ mod tests {
             '\u{ffff}',
             '\u{e0041}',
             '\u{10ffff}',
+            '\u{e000}',
+            '\u{f8ff}',
+            '\u{f0000}',
+            '\u{10fffd}',
         ] {
             assert!(!is_text(&format!("a{hidden}"), 10), "{hidden:?}");
         }
-        for shown in ['\u{a0}', '\u{200d}', '\u{fdcf}', '\u{fdf0}', '\u{fffd}', '\u{10000}', '\u{10fffd}'] {
+        for shown in ['\u{a0}', '\u{200d}', '\u{fdcf}', '\u{fdf0}', '\u{fffd}', '\u{10000}', '\u{efffd}'] {
             assert!(is_text(&format!("a{shown}"), 10), "{shown:?}");
         }
+    }
+
+    #[test]
+    fn a_letter_has_no_more_accents_than_any_language_puts_on_one() {
+        let piled = |marks: usize| format!("Zoe{}", "\u{301}".repeat(marks));
+        assert!(is_text(&piled(8), 100) && !is_text(&piled(9), 100) && !is_text(&piled(40), 100));
+        assert!(is_text(&"e\u{301}".repeat(20), 100));
     }
 
     #[test]

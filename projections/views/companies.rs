@@ -8,7 +8,7 @@ use loquet_domain::access;
 use loquet_domain::company::{AddressKind, CompanyName, Event};
 use loquet_domain::ids::{AccountId, CompanyId, OrderId};
 use loquet_domain::schema::DomainEvent;
-use loquet_domain::search::findable_words_of;
+use loquet_domain::search::{findable_words_of, parts_of_number};
 use loquet_domain::values::address::Address;
 use loquet_domain::values::enterprise_number::Country;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,8 @@ impl CompanyRow {
     pub const BY_NAME: Index<Self> = Index::new("name");
     /// By enterprise number: `<country>/<digits>`.
     pub const BY_NUMBER: Index<Self> = Index::new("number");
+    /// By the digits of an enterprise number from one of them on: `<country>/<digits>`.
+    pub const BY_NUMBER_PART: Index<Self> = Index::new("number_part");
     /// The companies without an administrator: `<registered>`.
     pub const WITHOUT_ADMINISTRATOR: Index<Self> = Index::new("without_administrator");
 }
@@ -59,7 +61,7 @@ impl FoundByWords for CompanyRow {
 }
 
 impl Row for CompanyRow {
-    const VIEW: ViewId = ViewId { name: "companies", version: 5 };
+    const VIEW: ViewId = ViewId { name: "companies", version: 6 };
 
     fn indexes(&self) -> Vec<Entry<Self>> {
         let Some(details) = &self.details else { return Vec::new() };
@@ -67,6 +69,10 @@ impl Row for CompanyRow {
         let mut entries: Vec<_> = names.iter().map(|name| Self::BY_NAME.entry(sortable_name(name))).collect();
         entries.extend(findable_words_of(&names).into_iter().map(|word| Self::BY_WORD.entry(word)));
         entries.push(Self::BY_NUMBER.entry(format!("{}/{}", details.country, details.enterprise_number)));
+        let parts = parts_of_number(&details.enterprise_number);
+        entries.extend(
+            parts.iter().map(|part| Self::BY_NUMBER_PART.entry(format!("{}/{part}", details.country))),
+        );
         entries.push(Self::BY_REGISTRATION.entry(sortable(self.registered_at)));
         if self.administrators.is_empty() {
             entries.push(Self::WITHOUT_ADMINISTRATOR.entry(sortable(self.registered_at)));

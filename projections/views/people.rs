@@ -33,7 +33,7 @@ impl FoundByWords for PersonRow {
 }
 
 impl Row for PersonRow {
-    const VIEW: ViewId = ViewId { name: "people", version: 3 };
+    const VIEW: ViewId = ViewId { name: "people", version: 4 };
 
     fn indexes(&self) -> Vec<Entry<Self>> {
         self.words.iter().map(|word| Self::BY_WORD.entry(word.as_str())).collect()

@@ -52,7 +52,7 @@ impl FoundByWords for SiteRow {
 }
 
 impl Row for SiteRow {
-    const VIEW: ViewId = ViewId { name: "sites", version: 4 };
+    const VIEW: ViewId = ViewId { name: "sites", version: 5 };
 
     fn indexes(&self) -> Vec<Entry<Self>> {
         let Some(place) = &self.place else { return Vec::new() };
