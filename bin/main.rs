@@ -26,6 +26,7 @@ mod settings;
 mod snapshots;
 mod system;
 mod telemetry;
+mod terminal_table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -21,13 +21,14 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::Table;
 use loquet_domain::values::plain_text::{is_printable, visible, visible_lines};
 
 use serde_json::Value;
 
 use crate::cli::Output;
 use crate::exit_codes::LOST;
+use crate::terminal_table;
 
 /// The first failure to write to standard output. Nothing is written after it, so that the output has no gap.
 static FAILED: OnceLock<io::Error> = OnceLock::new();
@@ -57,16 +58,8 @@ pub(crate) fn columns(table: &Table) -> Reader {
     if !out.is_terminal() {
         return line(table);
     }
-    let mut table = table.clone();
-    if let Ok(size) = rustix::termios::tcgetwinsize(&out) {
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(size.ws_col.max(40));
-    }
-    let text = printable(&table.to_string());
-    let shown = match text.split_once('\n') {
-        Some((head, rows)) if has_colours() => format!("\u{1b}[1m{head}\u{1b}[0m\n{rows}\n"),
-        _ => format!("{text}\n"),
-    };
-    write(shown.as_bytes())
+    let width = rustix::termios::tcgetwinsize(&out).map_or(80, |size| size.ws_col.max(40));
+    write(terminal_table::fitted(table, width, has_colours()).as_bytes())
 }
 
 /// Whether a terminal is shown colours: it can, and nobody asked for none.
@@ -243,7 +236,7 @@ fn fail(error: io::Error) {
 
 /// Returns the text with its control characters escaped, because a terminal would take them for commands.
 /// Printed text comes from files, orders and servers. Tabs and line ends are our own, and stay.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.split('\t').map(visible_lines).collect::<Vec<_>>().join("\t")
 }
 

@@ -62,6 +62,14 @@ impl DataDirectory {
         files
     }
 
+    /// The files in the data directory that nobody but their owner may read. The server key is not among them: it may be elsewhere.
+    pub(crate) fn private_files(&self) -> Vec<PathBuf> {
+        let mut files = self.files_of_stores();
+        files.extend(["dev-token", "proof/signing.key"].map(|name| self.file(name)));
+        files.retain(|file| file.exists() && *file != self.server_key());
+        files
+    }
+
     /// The files in the data directory that a server needs.
     fn files_of_stores(&self) -> Vec<PathBuf> {
         let ends = [".db", ".db-wal", ".db-shm", ".lock", "server.key"];

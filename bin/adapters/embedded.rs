@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use chrono::TimeDelta;
 use loquet_crypto::account_keys::AccountKeys;
 use loquet_crypto::server_key::KeyFile;
@@ -46,7 +46,12 @@ pub(super) fn log(directory: &DataDirectory, access: Access, metrics: &LogMetric
     let server_key = KeyFile::load(&directory.server_key())?;
     let (log, keys) = (directory.file("log.db"), directory.file("keys.db"));
     let (store, keys) = match access {
-        Access::Write => (SqliteStore::open_measured(&log, metrics)?, KeyStore::open(&keys, server_key)?),
+        Access::Write => {
+            refuse_lost(directory)?;
+            // The keys come first. A crash after the first start's first file leaves no log without keys.
+            let keys = KeyStore::open(&keys, server_key)?;
+            (SqliteStore::open_measured(&log, metrics)?, keys)
+        }
         Access::Read => {
             ensure!(log.exists(), "there is no log in {}", directory.data_dir.display());
             (SqliteStore::open_to_read(&log)?, KeyStore::open_to_read(&keys, server_key)?)
@@ -54,6 +59,30 @@ pub(super) fn log(directory: &DataDirectory, access: Access, metrics: &LogMetric
     };
     let close = closing(&store);
     Ok(Log { store: Arc::new(store), keys: Arc::new(keys), close })
+}
+
+/// Refuses to begin a new log, or a new store of keys, beside files that belong to an old one. Makes no file.
+fn refuse_lost(directory: &DataDirectory) -> anyhow::Result<()> {
+    if let Some(lost) = lost_file(directory) {
+        bail!("{lost}. Restore log.db and keys.db from a backup");
+    }
+    Ok(())
+}
+
+/// Says which file of the log was lost, if one was.
+pub(super) fn lost_file(directory: &DataDirectory) -> Option<String> {
+    let there = |name: &str| directory.file(name).exists();
+    let folder = directory.data_dir.display();
+    if there("log.db") {
+        return (!there("keys.db")).then(|| {
+            format!(
+                "keys.db is missing, but there is a log in {folder}: without the keys, nobody can read it"
+            )
+        });
+    }
+    let beside =
+        ["views.db", "reactions.db", "proof/checkpoints.jsonl"].into_iter().find(|name| there(name))?;
+    Some(format!("log.db is missing, but {beside} in {folder} belongs to a log"))
 }
 
 /// Returns the function that finishes the accepted appends and closes the log.

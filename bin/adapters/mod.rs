@@ -90,6 +90,14 @@ pub(crate) async fn memory(directory: &DataDirectory, idle: TimeDelta) -> anyhow
     }
 }
 
+/// Says which file of the log was lost, if one was. A database that stores the log loses none.
+pub(crate) fn lost_file(directory: &DataDirectory) -> Option<String> {
+    match &directory.engine {
+        Engine::Sqlite => embedded::lost_file(directory),
+        Engine::Shared(_) => None,
+    }
+}
+
 /// Makes this process the only server on the data directory, until the returned value is dropped.
 pub(crate) fn occupy(directory: &DataDirectory) -> anyhow::Result<Box<dyn Send>> {
     match &directory.engine {

@@ -43,7 +43,7 @@ pub(crate) enum LockoutCommand {
 #[derive(Args)]
 pub(crate) struct ListAccounts {
     /// Show only the accounts of this company: its id or enterprise number.
-    #[arg(long)]
+    #[arg(long, value_parser = words::company)]
     pub(crate) company: Option<String>,
     /// Show only accounts in this stage.
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(Status::ALL.map(Status::word)))]
@@ -64,6 +64,7 @@ pub(crate) struct ListLockouts {
 #[derive(Args)]
 pub(crate) struct Which {
     /// The account's e-mail address or id.
+    #[arg(value_parser = words::account)]
     pub(crate) account: String,
     /// Print JSON.
     #[arg(long)]
@@ -74,6 +75,7 @@ pub(crate) struct Which {
 #[derive(Args)]
 pub(crate) struct Helped {
     /// The account's e-mail address or id.
+    #[arg(value_parser = words::account)]
     pub(crate) account: String,
     /// The reason, in your own words. It is stored in the log, encrypted.
     #[arg(long, value_parser = words::remark)]
@@ -103,6 +105,7 @@ pub(crate) struct ResetSecondStep {
 #[derive(Args)]
 pub(crate) struct Export {
     /// The account's e-mail address or id.
+    #[arg(value_parser = words::account)]
     pub(crate) account: String,
     /// The reason. It is stored in the log.
     #[arg(long, value_parser = words::remark)]
@@ -122,6 +125,7 @@ pub(crate) struct Export {
 #[derive(Args)]
 pub(crate) struct Erase {
     /// The account's e-mail address or id.
+    #[arg(value_parser = words::account)]
     pub(crate) account: String,
     /// The reason. It is stored in the log.
     #[arg(long, value_parser = words::remark)]

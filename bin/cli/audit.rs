@@ -86,6 +86,7 @@ pub(crate) struct VerifyLog {
 #[derive(Args)]
 pub(crate) struct AuditPermissions {
     /// The account: its id or its e-mail address.
+    #[arg(value_parser = words::account)]
     pub(crate) account: String,
     /// The id of the site.
     #[arg(value_parser = words::id::<loquet_domain::ids::SiteId>)]

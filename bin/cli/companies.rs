@@ -21,6 +21,7 @@ pub(crate) enum CompanyCommand {
 #[derive(Args)]
 pub(crate) struct EraseCompany {
     /// The company's enterprise number or id.
+    #[arg(value_parser = words::company)]
     pub(crate) company: String,
     /// The reason. It is sent to the server.
     #[arg(long, value_parser = words::remark)]
@@ -62,6 +63,7 @@ pub(crate) struct HowMany {
 #[derive(Args)]
 pub(crate) struct WhichCompany {
     /// The company's id or enterprise number.
+    #[arg(value_parser = words::company)]
     pub(crate) company: String,
     /// Print JSON.
     #[arg(long)]
@@ -79,6 +81,7 @@ pub(crate) enum SiteCommand {
 #[derive(Args)]
 pub(crate) struct ListSites {
     /// The company's id or enterprise number.
+    #[arg(value_parser = words::company)]
     pub(crate) company: String,
     #[command(flatten)]
     pub(crate) how: HowMany,
@@ -109,6 +112,7 @@ pub(crate) enum TerminalCommand {
 #[derive(Args)]
 pub(crate) struct WhichTerminal {
     /// The terminal's serial number or id.
+    #[arg(value_parser = words::terminal)]
     pub(crate) terminal: String,
     /// Print JSON.
     #[arg(long)]
@@ -118,6 +122,7 @@ pub(crate) struct WhichTerminal {
 #[derive(Args)]
 pub(crate) struct ReleaseTerminal {
     /// The terminal's serial number or id.
+    #[arg(value_parser = words::terminal)]
     pub(crate) terminal: String,
     /// What became of it.
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(ReleaseCause::ALL.map(ReleaseCause::name)))]
@@ -125,6 +130,9 @@ pub(crate) struct ReleaseTerminal {
     /// The reason, in your own words. It is stored in the log, encrypted.
     #[arg(long, value_parser = words::remark)]
     pub(crate) reason: String,
+    /// Release it without a question. Without this flag, the command asks at a terminal, and fails elsewhere.
+    #[arg(long)]
+    pub(crate) yes: bool,
     /// The running server that does the work. The token needs the scope companies:write.
     #[command(flatten)]
     pub(crate) remote: Remote,
@@ -136,7 +144,7 @@ pub(crate) struct ImportTerminals {
     /// reads standard input.
     pub(crate) file: PathBuf,
     /// The company that has the terminals: its id or its enterprise number.
-    #[arg(long)]
+    #[arg(long, value_parser = words::company)]
     pub(crate) company: String,
     /// The reason. It is stored in the log. A token of the supplier's staff needs one.
     #[arg(long, value_parser = words::remark)]
@@ -164,7 +172,7 @@ pub(crate) enum PermissionCommand {
 #[derive(Args)]
 pub(crate) struct AskPermission {
     /// The account's e-mail address or id.
-    #[arg(long)]
+    #[arg(long, value_parser = words::account)]
     pub(crate) account: String,
     /// The permission.
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(Permission::ALL.map(Permission::name)))]

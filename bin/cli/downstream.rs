@@ -50,6 +50,9 @@ pub(crate) enum WebhookCommand {
         id: uuid::Uuid,
         /// The position. 0 sends the whole history again.
         position: u64,
+        /// Set it without a question. Without this flag, the command asks at a terminal, and fails elsewhere.
+        #[arg(long)]
+        yes: bool,
     },
     /// Remove a webhook, with its deliveries.
     Remove {

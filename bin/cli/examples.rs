@@ -60,7 +60,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("site list", &["site list 0123.456.749"]),
     ("site show", &["site show 0198c0de-0000-4000-8000-000000000000"]),
     ("terminal show", &["terminal show 1850-012-345"]),
-    ("terminal release", &["terminal release 1850-012-345 --cause returned --reason 'came back in box 7'"]),
+    (
+        "terminal release",
+        &["terminal release 1850-012-345 --cause returned --reason 'came back in box 7' --yes"],
+    ),
     (
         "terminal import",
         &[
@@ -135,7 +138,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("webhook rotate", &["webhook rotate 0198c0de-0000-4000-8000-000000000000"]),
     ("webhook failing", &["webhook failing 0198c0de-0000-4000-8000-000000000000"]),
     ("webhook retry", &["webhook retry 0198c0de-0000-4000-8000-000000000000"]),
-    ("webhook set-position", &["webhook set-position 0198c0de-0000-4000-8000-000000000000 0"]),
+    ("webhook set-position", &["webhook set-position 0198c0de-0000-4000-8000-000000000000 0 --yes"]),
     ("webhook remove", &["webhook remove 0198c0de-0000-4000-8000-000000000000 --yes"]),
     (
         "token create",
@@ -143,10 +146,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("token list", &["token list"]),
     ("token rotate", &["token rotate dbc124091c50"]),
-    ("token revoke", &["token revoke dbc124091c50"]),
+    ("token revoke", &["token revoke dbc124091c50 --yes"]),
     ("keys create", &["keys create"]),
     ("keys prepare", &["keys prepare"]),
-    ("keys rotate", &["keys rotate", "keys rotate --compromised"]),
+    ("keys rotate", &["keys rotate", "keys rotate --compromised --yes"]),
     ("backup", &["backup /backup/today", "backup /backup/today --without-keys"]),
     ("restore", &["restore /backup/today", "restore /backup/today --check"]),
     ("demo", &["demo"]),

@@ -374,7 +374,7 @@ pub(crate) struct ListMails {
     #[arg(long, value_parser = ["pending", "sending", "sent", "void", "dead"])]
     pub(crate) state: Option<String>,
     /// Show only mails to this account: its e-mail address or id.
-    #[arg(long)]
+    #[arg(long, value_parser = words::account)]
     pub(crate) account: Option<String>,
     /// The maximum number of rows.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -417,6 +417,9 @@ pub(crate) enum TokenCommand {
     Revoke {
         /// The token's id, as `token list` prints it.
         id: String,
+        /// Revoke it without a question. Without this flag, the command asks at a terminal, and fails elsewhere.
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -474,6 +477,9 @@ pub(crate) struct RotateKeys {
     /// rotation follows.
     #[arg(long)]
     pub(crate) compromised: bool,
+    /// With `--compromised`: end them without a question. Without this flag, the command asks at a terminal, and fails elsewhere.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Args)]

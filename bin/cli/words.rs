@@ -6,7 +6,11 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use loquet_domain::account::Admission;
 use loquet_domain::fact::StaffRole;
+use loquet_domain::ids::{AccountId, CompanyId, TerminalId};
+use loquet_domain::values::email_address::EmailAddress;
+use loquet_domain::values::enterprise_number::{Country, EnterpriseNumber};
 use loquet_domain::values::plain_text::is_text;
+use loquet_domain::values::serial_number::SerialNumber;
 use loquet_http_ports::scope::Scope;
 use loquet_projections::views;
 
@@ -77,6 +81,32 @@ pub(super) fn point(text: &str) -> Result<String, &'static str> {
 pub(super) fn moment(text: &str) -> Result<String, &'static str> {
     let read = moments::moment(text);
     read.map(|_| text.to_owned()).map_err(|_| "write a date (2026-11-01) or a moment (2026-11-01T08:00:00Z)")
+}
+
+/// An account: its id, or its e-mail address.
+pub(super) fn account(text: &str) -> Result<String, &'static str> {
+    match text.parse::<AccountId>().is_ok() || EmailAddress::parse(text).is_ok() {
+        true => Ok(text.to_owned()),
+        false => Err("this is neither the id of an account nor an e-mail address"),
+    }
+}
+
+/// A company: its id, or its enterprise number.
+pub(super) fn company(text: &str) -> Result<String, &'static str> {
+    let registers = [Country::Belgium, Country::Netherlands];
+    let is_number = registers.iter().any(|country| EnterpriseNumber::parse(*country, text).is_ok());
+    match text.parse::<CompanyId>().is_ok() || is_number {
+        true => Ok(text.to_owned()),
+        false => Err("this is neither the id of a company nor an enterprise number"),
+    }
+}
+
+/// A terminal: its id, or its serial number.
+pub(super) fn terminal(text: &str) -> Result<String, &'static str> {
+    match text.parse::<TerminalId>().is_ok() || SerialNumber::parse(text).is_ok() {
+        true => Ok(text.to_owned()),
+        false => Err("this is neither the id of a terminal nor a serial number"),
+    }
 }
 
 /// An id.

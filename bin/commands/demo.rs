@@ -22,6 +22,7 @@ use crate::cli::{DataDirectory, Demo};
 use crate::clock;
 use crate::demo::{OnePassword, OneSecret, PASSWORD, Seeded, State, Told, Wanted, midnight, tell};
 use crate::output::{columns, line, outcome};
+use crate::proof;
 use crate::system::{Outside, Parts, System};
 
 /// A position after every event that will ever be written.
@@ -69,6 +70,7 @@ pub(crate) async fn run(directory: &DataDirectory, demo: Demo) -> anyhow::Result
     let told = told?;
     note(journal.as_ref(), fence, head).await?;
     lease.release(fence).await?;
+    proof::begin(directory, "localhost", head).await?;
     match demo.json {
         true => outcome(as_json(&told, wanted, head)),
         false => print(directory, &told, wanted, head),

@@ -11,7 +11,7 @@ use crate::adapters::{KeyFileState, Rotation};
 use crate::administration::note_rotation;
 use crate::cli::{DataDirectory, RotateKeys};
 use crate::clock;
-use crate::output::{note, outcome, result};
+use crate::output::{agreed, note, outcome, result};
 
 pub(crate) fn create(directory: &DataDirectory) -> anyhow::Result<()> {
     directory.make_folder()?;
@@ -73,6 +73,12 @@ pub(crate) async fn prepare(directory: &DataDirectory) -> anyhow::Result<()> {
 pub(crate) async fn rotate(directory: &DataDirectory, rotate: &RotateKeys) -> anyhow::Result<()> {
     let path = directory.server_key();
     let (file, place) = (KeyFile::load(&path)?, place_of(&path));
+    if rotate.compromised {
+        agreed(
+            "This ends every session and every link that was mailed, and all people must log in again.",
+            rotate.yes,
+        )?;
+    }
     let (cause, again) = match rotate.compromised {
         true => {
             (Cause::Compromise, "nothing is lost: run `loquet keys rotate --compromised` again to continue")

@@ -23,7 +23,7 @@ use crate::cli::{
 };
 use crate::config::Config;
 use crate::exit_codes::REFUSED_LINES;
-use crate::output::{columns, line, outcome, result};
+use crate::output::{agreed, columns, line, outcome, result};
 use crate::settings;
 use crate::system::{Parts, System};
 
@@ -118,6 +118,7 @@ async fn release(
 ) -> anyhow::Result<()> {
     let cause = ReleaseCause::ALL.into_iter().find(|cause| cause.name() == which.cause);
     let cause = cause.with_context(|| format!("unknown cause '{}'", which.cause))?;
+    agreed(format_args!("This releases terminal {} from its company.", which.terminal), which.yes)?;
     if let Some(server) = Running::open(&which.remote)? {
         let named = match which.terminal.parse::<TerminalId>() {
             Ok(id) => id.to_string(),

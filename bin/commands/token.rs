@@ -11,7 +11,7 @@ use super::show::{moment, moment_or_dash, table};
 use crate::adapters;
 use crate::cli::{CreateToken, DataDirectory, Output, RotateToken, TokenCommand};
 use crate::clock;
-use crate::output::{Reader, columns, line, note, result, secret};
+use crate::output::{Reader, agreed, columns, line, note, result, secret};
 
 /// The number of days for which a person's token is valid: by default, and at most. They are limited because
 /// staff change.
@@ -38,18 +38,21 @@ pub(crate) async fn run(directory: &DataDirectory, command: TokenCommand) -> any
         }
         TokenCommand::List(how) => list(tokens.as_ref(), Output::of(how.json)).await,
         TokenCommand::Rotate(which) => rotate(tokens.as_ref(), &which).await,
-        TokenCommand::Revoke { id } => match tokens.revoke(&id, clock::now()).await? {
-            true => {
-                result(
-                    format_args!(
-                        "{id} is revoked: it is no longer accepted, and event streams that were opened with it are closed"
-                    ),
-                    &json!({ "id": id, "revoked": true }),
-                );
-                Ok(())
+        TokenCommand::Revoke { id, yes } => {
+            agreed(format_args!("This revokes the token {id}."), yes)?;
+            match tokens.revoke(&id, clock::now()).await? {
+                true => {
+                    result(
+                        format_args!(
+                            "{id} is revoked: it is no longer accepted, and event streams that were opened with it are closed"
+                        ),
+                        &json!({ "id": id, "revoked": true }),
+                    );
+                    Ok(())
+                }
+                false => bail!("no valid token has the id {id}: `loquet token list` shows them"),
             }
-            false => bail!("no valid token has the id {id}: `loquet token list` shows them"),
-        },
+        }
     }
 }
 

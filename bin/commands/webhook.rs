@@ -43,7 +43,7 @@ pub(crate) async fn run(
             );
             Ok(())
         }
-        WebhookCommand::SetPosition { id, position } => {
+        WebhookCommand::SetPosition { id, position, yes } => {
             let store = System::open_to_read(directory).await?.store;
             let head = store.head().await?;
             let position = Position(position);
@@ -51,6 +51,12 @@ pub(crate) async fn run(
                 bail!("the log ends at position {head}: choose a position from 0 to {head}");
             }
             let event_id = event_id_at(store.as_ref(), position).await?;
+            agreed(
+                format_args!(
+                    "This removes the deliveries of webhook {id} that wait and are after position {position}."
+                ),
+                yes,
+            )?;
             let to = LogPoint { position, event_id };
             webhooks.set_position(known(webhooks, id).await?.id, None, to).await?;
             result(

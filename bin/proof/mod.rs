@@ -29,7 +29,7 @@ use tokio::task::JoinHandle;
 
 use self::elsewhere::Couriers;
 use self::log_signer::LogSigner;
-pub(crate) use self::on_demand::sign_now;
+pub(crate) use self::on_demand::{begin, sign_now};
 pub(crate) use self::shown::ShownProof;
 use crate::cli::DataDirectory;
 use crate::output::place_of;

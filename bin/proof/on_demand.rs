@@ -15,6 +15,7 @@ use super::ProofFiles;
 use super::log_signer::LogSigner;
 use crate::adapters::{self, Access};
 use crate::cli::DataDirectory;
+use crate::clock;
 
 /// How long a server is waited for. It looks for wishes twice a second.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -64,6 +65,16 @@ impl ProofFiles {
     fn covers(&self, head: Position) -> anyhow::Result<bool> {
         Ok(self.newest()?.is_some_and(|newest| newest.position >= head.0))
     }
+}
+
+/// Begins the proof of a log that no server has had yet, and signs a checkpoint that covers every event up to `head`. `host` is a
+/// part of the log's name.
+///
+/// # Errors
+/// The same as [`sign_now`].
+pub(crate) async fn begin(directory: &DataDirectory, host: &str, head: Position) -> anyhow::Result<()> {
+    ProofFiles::of(directory).signer_or_new(host, clock::now())?;
+    sign_now(directory, head).await
 }
 
 /// Has a checkpoint signed that covers every event up to `head`. Does nothing if there is one.

@@ -544,10 +544,10 @@ async fn tokens_are_listed_rotated_and_revoked_beside_the_running_server() {
     let id = listed[0]["id"].as_str().unwrap().to_owned();
     let new = loquet(&["token", "rotate", &id, "--keep-hours", "1"]);
     assert_eq!((reads(&old).await, reads(&new).await), (200, 200), "the old one goes on for a while");
-    loquet(&["token", "revoke", &id]);
+    loquet(&["token", "revoke", "--yes", &id]);
     assert_eq!((reads(&old).await, reads(&new).await), (401, 200), "at once");
     assert!(!loquet(&["token", "list"]).contains(&new));
-    let again = server.command().args(["token", "revoke", &id]).output().unwrap();
+    let again = server.command().args(["token", "revoke", "--yes", &id]).output().unwrap();
     assert!(!again.status.success());
 }
 

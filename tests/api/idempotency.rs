@@ -70,7 +70,8 @@ async fn a_command_asked_again_with_its_key_is_answered_again_and_done_once() {
     let list = server.command().args(["token", "list", "--json"]).output().unwrap();
     let dev: Value = serde_json::from_slice(&list.stdout).unwrap();
     let token = server.token();
-    let revoke = server.command().args(["token", "revoke", dev["id"].as_str().unwrap()]).output().unwrap();
+    let revoke =
+        server.command().args(["token", "revoke", "--yes", dev["id"].as_str().unwrap()]).output().unwrap();
     assert!(revoke.status.success());
     ask(&server, "/v1/accounts", "a-1", Some(&body)).await.expect(401);
     assert_eq!(server.token(), token);
@@ -158,7 +159,7 @@ async fn what_was_answered_is_known_after_a_rotation_of_the_server_key_and_a_res
     let path = format!("/v1/accounts/{}/activation-mail", invited(&server).await);
     let first = ask(&server, &path, "r-1", None).await.expect(204).position();
     let before = requested(&server).await;
-    for further in [&[][..], &["--compromised"]] {
+    for further in [&[][..], &["--compromised", "--yes"]] {
         let rotate = server.command().args(["keys", "rotate"]).args(further).output().unwrap();
         assert!(rotate.status.success(), "{}", String::from_utf8_lossy(&rotate.stderr));
         server.stop();

@@ -422,7 +422,7 @@ async fn a_persons_token_ends_and_is_listed_rotated_and_revoked_as_the_others() 
     newer.get("/v1/orders").await.expect(200);
     let rotated = listed().into_iter().find(|entry| entry["state"] == "holds").unwrap();
     assert_eq!((&rotated["role"], &rotated["expires_at"]), (&json!("support"), &entry["expires_at"]));
-    assert!(loquet(&server, &["token", "revoke", rotated["id"].as_str().unwrap()]).0);
+    assert!(loquet(&server, &["token", "revoke", "--yes", rotated["id"].as_str().unwrap()]).0);
     newer.get("/v1/orders").await.expect(401);
 }
 

@@ -297,7 +297,7 @@ async fn an_operator_who_skips_events_while_others_are_sent_is_not_overruled() {
     place(&server, 2).await;
     let (position, lag) = position_and_lag(&server);
     assert!(lag > 0, "the second order is not read yet");
-    webhook(&server, &["set-position", &id, &(position + lag).to_string()]);
+    webhook(&server, &["set-position", "--yes", &id, &(position + lag).to_string()]);
     receiver.answer("204");
     caught_up(&server).await;
     place(&server, 3).await;
@@ -323,7 +323,7 @@ async fn events_are_sent_again_after_a_position_was_set_back_in_a_quiet_log() {
         let sent = receiver.deliveries().len();
         place(&server, round + 1).await;
         receiver.until("it arrives", |got| got.len() == sent + 1).await;
-        webhook(&server, &["set-position", &id, &before.to_string()]);
+        webhook(&server, &["set-position", "--yes", &id, &before.to_string()]);
         receiver.until("it arrives again", |got| got.len() >= sent + 2).await;
     }
 }
@@ -410,6 +410,6 @@ async fn a_webhook_notices_that_the_log_was_put_back_and_went_on() {
         assert!(begun.elapsed() < Duration::from_secs(30), "{}", webhook(&server, &["list"]));
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    webhook(&server, &["set-position", &id, "0"]);
+    webhook(&server, &["set-position", "--yes", &id, "0"]);
     receiver.until("the history of this log arrives", |got| got.len() == 2 + 6).await;
 }

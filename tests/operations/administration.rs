@@ -55,12 +55,12 @@ async fn what_operators_do_is_in_the_log_once_with_who_and_when() {
     said(server.command().args(["token", "rotate", &id]));
     let rotated = until(&server, "token-rotated", 1).await;
     assert_eq!(rotated["data"]["first_token_id"], made["data"]["token_id"]);
-    said(server.command().args(["token", "revoke", &id]));
+    said(server.command().args(["token", "revoke", "--yes", &id]));
     let revoked = until(&server, "token-revoked", 1).await;
     assert_eq!((&revoked["data"]["token_id"], &revoked["data"]["by"]), (&id.into(), &me.trim().into()));
 
     // A rotation, with its reason. The server notices it.
-    said(server.command().args(["keys", "rotate", "--compromised"]));
+    said(server.command().args(["keys", "rotate", "--compromised", "--yes"]));
     let key = until(&server, "server-key-put-in-use", 2).await;
     assert_eq!(key["data"]["key"]["generation"], 2);
     assert_eq!(key["data"]["key"]["compromised"], true);

@@ -442,7 +442,7 @@ async fn the_server_key_is_rotated_beside_a_running_server_and_links_sessions_an
         server.login(email, PASSWORD).await.expect(201);
     }
     // After a compromise what the old key signed ends; who has an account still gets in.
-    said(&server, &["keys", "rotate", "--compromised"]);
+    said(&server, &["keys", "rotate", "--compromised", "--yes"]);
     server.stop();
     server.restart().await;
     server.send(Method::GET, &me, Some(&token), None).await.expect(401);
@@ -531,7 +531,7 @@ async fn after_a_compromise_an_interrupted_rotation_honours_the_old_key_no_more_
     drop(Rotation::begin(&server.folder.join("keys.db"), key, now, Cause::Routine).unwrap());
     log_says(&server, "the server key was rotated").await;
     server.send(Method::GET, &me, Some(&token), None).await.expect(200);
-    let out = said(&server, &["keys", "rotate", "--compromised"]);
+    let out = said(&server, &["keys", "rotate", "--compromised", "--yes"]);
     assert!(out.contains("is now number 2") && out.contains("is now number 3"), "{out}");
     let start = Instant::now();
     while server.send(Method::GET, &me, Some(&token), None).await.status != 401 {
@@ -1014,9 +1014,28 @@ async fn the_doctor_finds_what_is_wrong_and_says_what_mends_it() {
 
     mode(&server.folder, 0o755);
     mode(&server.folder.join("server.key"), 0o644);
-    let (_, found) = findings(&server, &["--dev"]);
-    assert_eq!(state(&found, "data directory"), ["warning"]);
-    assert!(state(&found, "server key").contains(&"warning".to_owned()), "{found:?}");
+    let (code, found) = findings(&server, &["--dev"]);
+    assert_eq!((code, state(&found, "data directory")), (Some(1), vec!["warning".to_owned()]));
+    assert!(state(&found, "server key").contains(&"failing".to_owned()), "{found:?}");
+    mode(&server.folder.join("server.key"), 0o600);
+    for (name, bits, failing) in [
+        ("keys.db", 0o644, true),
+        ("dev-token", 0o604, true),
+        ("log.db", 0o666, true),
+        ("tokens.db", 0o660, false),
+    ] {
+        mode(&server.folder.join(name), bits);
+        let (code, found) = findings(&server, &["--dev"]);
+        let expected = if failing { "failing" } else { "warning" };
+        assert_eq!(
+            (code == Some(1), state(&found, "file modes")),
+            (failing, vec![expected.to_owned()]),
+            "{name}"
+        );
+        let said = found.iter().find(|finding| finding["what"] == "file modes").unwrap()["found"].to_string();
+        assert!(said.contains(name) && said.contains("write") == (bits & 0o022 != 0), "{said}");
+        mode(&server.folder.join(name), 0o600);
+    }
 
     let key = server.folder.join("server.key");
     std::fs::write(&key, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n").unwrap();

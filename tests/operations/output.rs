@@ -412,7 +412,7 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
             "is erased",
         ),
         "terminal release" => does(
-            &format!("{terminal} --cause returned --reason asked"),
+            &format!("{terminal} --cause returned --reason asked --yes"),
             |scene, _| said(&scene.data, &["events", "tail", "--json"]).contains("terminal-freed"),
             "is released",
         ),
@@ -477,7 +477,7 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
             ),
         )]),
         "token revoke" => does(
-            token,
+            &format!("{token} --yes"),
             |scene, _| tokens(scene)[0]["state"] == "revoked",
             "is revoked: it is no longer accepted",
         ),
@@ -516,7 +516,7 @@ fn how(world: &World, command: &str) -> Option<Vec<(String, Task)>> {
             does(webhook, |scene, _| webhooks(scene)[0]["dead"] == 0, "deliveries that are sent again now: 1")
         }
         "webhook set-position" => does(
-            &format!("{webhook} 3"),
+            &format!("{webhook} 3 --yes"),
             |scene, _| webhooks(scene)[0]["position"] == 3,
             "events after position 3 are sent next",
         ),
@@ -850,12 +850,12 @@ fn commands_that_do_something_print_their_result_as_json_when_asked() {
         ("keys rotate", "generation"),
         ("projections rebuild accounts", "views"),
         ("projections verify accounts sites", "equal"),
-        (&*format!("terminal release {terminal} --cause returned --reason asked"), "released"),
+        (&*format!("terminal release {terminal} --cause returned --reason asked --yes"), "released"),
         (&*format!("mail retry {mail}"), "retried"),
-        (&*format!("webhook set-position {webhook} 1"), "position"),
+        (&*format!("webhook set-position {webhook} 1 --yes"), "position"),
         (&*format!("webhook retry {webhook}"), "retried"),
         (&*format!("webhook remove {webhook} --yes"), "removed"),
-        (&*format!("token revoke {token}"), "revoked"),
+        (&*format!("token revoke {token} --yes"), "revoked"),
         (&*format!("account erase {account} --reason asked --yes"), "erased"),
     ];
     for (way, field) in ways {

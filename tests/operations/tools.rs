@@ -154,3 +154,66 @@ async fn the_doctor_says_that_a_log_was_copied_without_its_write_ahead_log() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("log.db") && said.contains("without its log.db-wal"), "{said}");
 }
+
+/// The names of the files in a data directory, and when each was changed.
+fn files_of(folder: &std::path::Path) -> Vec<(String, std::time::SystemTime)> {
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap());
+    let mut all: Vec<_> = files
+        .map(|file| (file.file_name().into_string().unwrap(), file.metadata().unwrap().modified().unwrap()))
+        .collect();
+    all.sort();
+    all
+}
+
+#[tokio::test]
+async fn a_start_without_the_log_or_its_keys_is_refused_and_leaves_nothing_behind() {
+    for lost in ["log.db", "keys.db"] {
+        let mut server = Server::start().await;
+        server.active(1, "marie@example.be", PASSWORD).await;
+        server.stop();
+        for beside in ["", "-wal", "-shm", ".heads"] {
+            drop(std::fs::remove_file(server.folder.join(format!("{lost}{beside}"))));
+        }
+        let before = files_of(&server.folder);
+        let (code, said) = run(&server, &["serve", "--dev"]);
+        assert_eq!(code, Some(1), "{lost}: {said}");
+        assert!(said.contains(&format!("{lost} is missing")) && said.contains("backup"), "{lost}: {said}");
+        assert_eq!(files_of(&server.folder), before, "{lost}");
+        let (code, said) = run(&server, &["doctor", "--dev"]);
+        assert_eq!(code, Some(1), "{lost}: {said}");
+        assert!(said.contains(&format!("{lost} is missing")), "{lost}: {said}");
+    }
+    // Keys that can't be opened are no reason to write beside the log.
+    let mut server = Server::start().await;
+    server.stop();
+    std::fs::write(server.folder.join("keys.db"), "no keys").unwrap();
+    let before = files_of(&server.folder);
+    let (code, said) = run(&server, &["serve", "--dev"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(files_of(&server.folder), before, "{said}");
+}
+
+#[tokio::test]
+async fn the_doctor_fails_when_the_log_has_lost_what_the_read_models_have_seen_or_a_store_is_gone() {
+    let mut server = Server::start().await;
+    server.active(1, "marie@example.be", PASSWORD).await;
+    let older = server.folder.with_extension("older");
+    assert_eq!(run(&server, &["backup", older.to_str().unwrap()]).0, Some(0));
+    server.login("marie@example.be", "Wrong1!!").await;
+    server.stop();
+    let tokens = server.folder.join("tokens.db");
+    let kept = std::fs::read(&tokens).unwrap();
+    std::fs::remove_file(&tokens).unwrap();
+    let (code, said) = run(&server, &["doctor", "--dev"]);
+    assert!(code == Some(1) && said.contains("tokens.db is missing, and with it every token"), "{said}");
+    std::fs::write(&tokens, kept).unwrap();
+    for beside in ["", "-wal", "-shm", ".heads"] {
+        drop(std::fs::remove_file(server.folder.join(format!("log.db{beside}"))));
+    }
+    std::fs::copy(older.join("log.db"), server.folder.join("log.db")).unwrap();
+    // Without its proof, nothing else would tell.
+    std::fs::remove_dir_all(server.folder.join("proof")).unwrap();
+    let (code, said) = run(&server, &["doctor", "--dev"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("events at its end are lost") && said.contains("log.db-wal"), "{said}");
+}

@@ -100,6 +100,8 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
         return report(&findings, doctor.json);
     }
     owners(&directory, &mut findings);
+    modes(&directory, &mut findings);
+    lost(&directory, &mut findings);
     // This must run before any of these files is opened.
     write_ahead_logs(&directory, &mut findings);
     disk(&directory.data_dir, &mut findings);
@@ -150,7 +152,7 @@ fn configuration(directory: &DataDirectory, config: &Config, is_dev: bool, findi
         );
     }
     for open in &config.open_secrets {
-        findings.warn(
+        findings.fail(
             "configuration",
             open,
             "Let only the user of the server read the file, and then change the password.",
@@ -181,17 +183,64 @@ fn folder(directory: &DataDirectory, findings: &mut Findings) {
     let probe = folder.join(".doctor");
     match std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe)) {
         Ok(()) if directory.is_open_to_others() => {
-            findings.warn(
-                "data directory",
-                format!("other users of this machine can read {shown}"),
-                &format!("chmod 700 {shown}"),
-            );
+            let found = format!("other users of this machine can enter {shown}");
+            findings.warn("data directory", found, &format!("chmod 700 {shown}"));
         }
         Ok(()) => findings.well("data directory", format!("{shown} is writable, and only by its owner")),
         Err(error) => {
             let remedy = "Run as the user who owns the data, or correct the permissions of the directory.";
             findings.fail("data directory", format!("{shown} can't be written to: {error}"), remedy);
         }
+    }
+}
+
+/// What other users can do with a file of this mode. `None`: nothing.
+fn open_to(mode: u32) -> Option<&'static str> {
+    match (mode & 0o044 != 0, mode & 0o022 != 0) {
+        (_, true) => Some("read and write"),
+        (true, false) => Some("read"),
+        (false, false) => None,
+    }
+}
+
+/// Checks the modes of the files that have people's data or secrets. A group may have the files, as in a container whose
+/// volume belongs to a group.
+fn modes(directory: &DataDirectory, findings: &mut Findings) {
+    let (mut open, mut of_group) = (Vec::new(), Vec::new());
+    for path in directory.private_files() {
+        let Ok(held) = std::fs::metadata(&path) else { continue };
+        let mode = held.permissions().mode();
+        let shown = |what: &str| format!("{what} {}", path.display());
+        match (open_to(mode & 0o007), open_to(mode & 0o070)) {
+            (Some(what), _) => open.push(shown(what)),
+            (None, Some(what)) => of_group.push(shown(what)),
+            (None, None) => {}
+        }
+    }
+    let remedy = format!("chmod -R go-rwx {}", directory.data_dir.display());
+    if !open.is_empty() {
+        findings.fail("file modes", format!("other users of this machine may {}", open.join(", ")), &remedy);
+    }
+    if !of_group.is_empty() {
+        findings.warn("file modes", format!("users of the group may {}", of_group.join(", ")), &remedy);
+    }
+}
+
+/// The files that a server made beside its log, and that are lost.
+fn lost(directory: &DataDirectory, findings: &mut Findings) {
+    let lost = [
+        ("reactions.db", "the queue of mails"),
+        ("tokens.db", "every token of a program or of the staff"),
+        ("webhooks.db", "every webhook"),
+    ];
+    let there = |name: &str| directory.file(name).exists();
+    // Only a server makes stored answers.
+    if directory.engine.is_shared() || !there("log.db") || !there("answers.db") {
+        return;
+    }
+    for (name, what) in lost.into_iter().filter(|(name, _)| !there(name)) {
+        let found = format!("{name} is missing, and with it {what}");
+        findings.fail("files", found, "Restore it from a backup. A server that starts makes an empty one.");
     }
 }
 
@@ -252,9 +301,11 @@ fn server_key(directory: &DataDirectory, findings: &mut Findings) -> Option<KeyF
         }
     };
     let mode = std::fs::metadata(&path).map(|held| held.permissions().mode() & 0o077);
-    if mode.is_ok_and(|others| others != 0) {
-        let found = format!("other users of this machine can read {}", path.display());
-        findings.warn("server key", found, &format!("chmod 600 {}, then rotate the key.", path.display()));
+    if let Ok(mode) = mode
+        && let Some(what) = open_to(mode)
+    {
+        let found = format!("other users of this machine can {what} {}", path.display());
+        findings.fail("server key", found, &format!("chmod 600 {}, then rotate the key.", path.display()));
     }
     Some(file)
 }
@@ -292,15 +343,8 @@ async fn second_key(directory: &DataDirectory, file: &KeyFile, findings: &mut Fi
 async fn keys(directory: &DataDirectory, findings: &mut Findings) {
     let Some(file) = server_key(directory, findings) else { return };
     let store = directory.file("keys.db");
-    if !store.exists() && directory.file("log.db").exists() {
-        let remedy = "Restore keys.db from a backup. Without it, nobody can read the sealed data of the log.";
-        return findings.fail(
-            "server key",
-            format!("{} is missing, but there is a log", store.display()),
-            remedy,
-        );
-    }
     if !store.exists() {
+        // The check of the log says so if this is a loss.
         return findings.well("server key", "it is readable; no account has a key yet");
     }
     match adapters::keys_to_read(directory, file.clone()).await {
@@ -314,6 +358,13 @@ async fn keys(directory: &DataDirectory, findings: &mut Findings) {
 
 async fn log(directory: &DataDirectory, findings: &mut Findings) {
     let path = directory.file("log.db");
+    if let Some(lost) = adapters::lost_file(directory) {
+        return findings.fail(
+            "log",
+            lost,
+            "Restore log.db and keys.db from a backup. Do not start a server before.",
+        );
+    }
     if !path.exists() {
         return findings.well("log", "there is no log yet");
     }
@@ -413,7 +464,19 @@ async fn clock_against(directory: &DataDirectory, head: Position, findings: &mut
 /// Compares the log with its signed checkpoints.
 async fn proof(directory: &DataDirectory, findings: &mut Findings) {
     let files = ProofFiles::of(directory);
+    if !directory.engine.is_shared() && !directory.file("log.db").exists() {
+        return;
+    }
     if !files.checkpoints().exists() && !files.public_key().exists() {
+        if directory.file("reactions.db").exists() {
+            let found =
+                "the proof of the log is missing: nobody can tell whether the log was changed before now";
+            findings.warn(
+                "proof",
+                found,
+                "A server that starts begins a new one. Keep old checkpoints: they still verify the log.",
+            );
+        }
         return;
     }
     let remedy =
@@ -478,6 +541,14 @@ async fn read_models(directory: &DataDirectory, findings: &mut Findings) {
             well = false;
             let remedy = "The other read models go on. If the event has a newer version, install a newer Loquet. Otherwise report this error.";
             findings.fail("read models", format!("{name} has stopped: {failure}"), remedy);
+        } else if state.position > head {
+            well = false;
+            let found = format!(
+                "{name} has seen the log up to position {}, and the log ends at {head}: events at its end are lost",
+                state.position
+            );
+            let remedy = "Restore log.db from a backup, or copy it again together with its log.db-wal. If you put an older log back on purpose, start the server: it builds the read models again.";
+            findings.fail("read models", found, remedy);
         } else if state.serving && lag > BEHIND {
             well = false;
             let remedy = "A running server catches up; `loquet projections list` shows its progress.";
