@@ -45,6 +45,7 @@ fn main() -> Outcome<()> {
                 let stop = Arc::new(AtomicBool::new(false));
                 let head = runtime.block_on(store.head())?;
                 let tree = folder.path().join(format!("tree-{}", streams.load(Ordering::Relaxed)));
+                std::fs::create_dir_all(&tree)?;
                 let following = runtime.spawn(follow(store.clone(), head, tree, stop.clone()));
                 let rate = appends_a_second(&runtime, &store, &streams, callers, WINDOW);
                 stop.store(true, Ordering::Relaxed);
@@ -95,6 +96,7 @@ async fn add_from(store: &SqliteStore, tree: &mut TreeWriter, after: Position) -
 
 /// Makes the tree over the whole log. Returns the number of events.
 async fn whole(store: &SqliteStore, folder: &Path) -> Outcome<u32> {
+    std::fs::create_dir_all(folder)?;
     let mut tree = TreeWriter::open(folder, 0)?;
     add_from(store, &mut tree, Position::default()).await?;
     tree.sync()?;

@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 /// Events that are read at once.
-const PAGE: usize = 5000;
+const PAGE: usize = 500;
 /// Pages that are read and decoded before they are judged.
-const AHEAD: usize = 2;
+const AHEAD: usize = 8;
 
 /// The time whose guesses count. Events before it say how many wrong guesses there were when it began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

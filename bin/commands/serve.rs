@@ -30,6 +30,7 @@ use loquet_projections::runner::{Runner, Status};
 use loquet_projections::views;
 use loquet_public_events::Contract;
 use loquet_webhooks::{Troubles, WebhookSender};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -49,7 +50,7 @@ use crate::output::greeting;
 use crate::past::remove_left_over;
 use crate::proof::{Proof, ShownProof};
 use crate::self_check::SelfCheck;
-use crate::settings::{Settings, read_secret};
+use crate::settings::{Logging, Settings, read_secret};
 use crate::snapshots::SnapshotKeeper;
 use crate::system::{Parts, System, VERSION};
 
@@ -143,7 +144,8 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         history: History::present(Arc::new(system.pasts(directory))),
         stopping: watch::Sender::new(false),
     });
-    greet(directory, &settings, config.text("store.engine").unwrap_or_default(), listening);
+    let (store, is_json) = (config.text("store.engine").unwrap_or_default(), Logging::of(&config).json);
+    greet(directory, &settings, store, is_json, listening);
     let stop = stop_signal(signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let ended = listen(&api, listener, monitoring, settings.connections.clone(), stop, &mut background).await;
     exports.stop();
@@ -536,11 +538,21 @@ fn write_private(path: &Path, secret: &str) -> std::io::Result<()> {
     std::fs::rename(unfinished, path)
 }
 
-fn greet(directory: &DataDirectory, settings: &Settings, store: &str, address: SocketAddr) {
+/// Says that the server is ready, in its log and on standard output. If the log is JSON, standard output is too.
+fn greet(directory: &DataDirectory, settings: &Settings, store: &str, is_json: bool, address: SocketAddr) {
     tracing::info!(
         version = VERSION, node = settings.node, store, listen = %address, public_url = settings.public_url,
         is_dev = settings.mode == Mode::Development, "started"
     );
+    let is_dev = settings.mode == Mode::Development;
+    if is_json {
+        let page = |path: &str| is_dev.then(|| format!("http://{address}{path}"));
+        greeting(json!({
+            "message": "Loquet is listening", "url": format!("http://{address}"), "portal": page("/"), "docs": page("/docs"),
+            "mails": page("/dev/mail"), "token_file": is_dev.then(|| directory.file("dev-token")),
+        }));
+        return;
+    }
     greeting(format_args!("Loquet is listening on http://{address}"));
     if settings.mode == Mode::Development {
         greeting(format_args!("  the portal                    http://{address}/"));

@@ -91,6 +91,28 @@ async fn the_start_is_a_line_of_the_log_and_numbers_are_numbers() {
     assert_eq!(started["is_dev"], true);
 }
 
+/// Whoever reads JSON lines reads no other ones, also where both outputs go to one file.
+#[test]
+fn the_greeting_of_a_server_is_json_where_its_log_is() {
+    use std::io::{BufRead, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = std::process::Command::new(loquet_tests::server::binary())
+        .env_clear()
+        .args(["serve", "--dev", "--log-format", "json", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(folder.path().join("var"))
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let greeting: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert!(greeting["url"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")), "{line}");
+    assert!(greeting["portal"].as_str().is_some_and(|portal| portal.ends_with('/')), "{line}");
+}
+
 #[tokio::test]
 async fn the_metrics_tell_of_the_process_the_disk_and_the_last_backup_in_both_formats() {
     let server = Server::start().await;

@@ -48,9 +48,12 @@ impl AtLeast {
     }
 }
 
+/// The problem of a query that can't be read.
+pub(crate) const MALFORMED: &str = "malformed-request";
+
 /// The query breaks these rules.
 pub(crate) fn refused(faults: Vec<Fault>) -> Problem {
-    Problem { faults, ..Problem::new(StatusCode::BAD_REQUEST, "malformed-request") }
+    Problem { faults, ..Problem::new(StatusCode::BAD_REQUEST, MALFORMED) }
 }
 
 fn read_cursor(text: &str) -> Option<Cursor> {

@@ -163,6 +163,13 @@ impl Operation {
                 Some(known) => known.schema.faults(&known.schema.typed(text), Some(&pointer), &mut faults),
             }
         }
+        // What is given twice is not judged by one of its values.
+        let twice: HashSet<_> = faults
+            .iter()
+            .filter(|fault| fault.rule == "field-twice")
+            .map(|fault| fault.pointer.clone())
+            .collect();
+        faults.retain(|fault| fault.rule == "field-twice" || !twice.contains(&fault.pointer));
         let missing = self.query.iter().filter(|(name, known)| known.required && !seen.contains(name));
         faults.extend(missing.map(|(name, _)| fault(format!("?{name}"), "field-missing")));
         faults.truncate(MOST);

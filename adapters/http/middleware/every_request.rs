@@ -3,6 +3,7 @@
 //! There is only one middleware. Each further one would box its future, and clone everything within it, at
 //! every request.
 
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,7 +130,7 @@ async fn admitted(api: &Arc<Api>, past: Routes, request: Request, next: Next) ->
     {
         return query::refused(operation.query_faults(&uri)).into_response();
     }
-    let response = match buffered_body::buffered(request).await {
+    let mut response = match buffered_body::buffered(request).await {
         Ok(request) => match as_of::answer(api, past, request).await {
             Ok(past) => past,
             Err(request) => request_identity::measure(api, request, next).await,
@@ -144,7 +145,18 @@ async fn admitted(api: &Arc<Api>, past: Routes, request: Request, next: Next) ->
         && response.extensions().get::<Problem>().is_none()
         && let (Some(operation), Some(matched)) = (operation, matched)
     {
-        return query::refused(operation.path_faults(matched.as_str(), &uri)).into_response();
+        let mut faults = operation.path_faults(matched.as_str(), &uri);
+        faults.extend(operation.query_faults(&uri));
+        return query::refused(faults).into_response();
+    }
+    // A handler stops at the first step of reading that fails. The others may have failed too.
+    if let Some(operation) = operation
+        && let Some(problem) = response.extensions_mut().get_mut::<Problem>()
+        && problem.slug == query::MALFORMED
+    {
+        let others = operation.query_faults(&uri);
+        let told: HashSet<_> = problem.faults.iter().map(|fault| fault.pointer.clone()).collect();
+        problem.faults.extend(others.into_iter().filter(|fault| !told.contains(&fault.pointer)));
     }
     conditional::answer(asked, response)
 }
