@@ -236,7 +236,7 @@ fn fail(error: io::Error) {
 
 /// Returns the text with its control characters escaped, because a terminal would take them for commands.
 /// Printed text comes from files, orders and servers. Tabs and line ends are our own, and stay.
-pub(crate) fn printable(text: &str) -> String {
+fn printable(text: &str) -> String {
     text.split('\t').map(visible_lines).collect::<Vec<_>>().join("\t")
 }
 

@@ -79,7 +79,7 @@ impl PastSystems {
         let scratch = adapters::scratch_read_models(&self.scratch());
         let (rows, file) = scratch.map_err(|error| StoreFailed::new(Unusable(format!("{error:#}"))))?;
         let snapshots = Arc::new(Filling { files: self.snapshots.clone(), rows: rows.clone() });
-        let (rows, store_now) = (Arc::new(rows), self.store.clone());
+        let (rows, store_now) = (rows.rows(), self.store.clone());
         let rows = PastRows::new(rows, snapshots, store_now, codec, position, self.turn.clone());
         let rows = rows.kept_with(file);
         let status = Status::at(views::all().iter().map(|view| view.id()), position);

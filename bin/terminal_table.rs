@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use comfy_table::{Cell, ColumnConstraint, ContentArrangement, Table, Width};
 
-use crate::output::printable;
+use loquet_domain::values::plain_text::visible_lines;
 
 /// The table as it is shown on a terminal of this width. If its words do not fit beside each other, its rows are shown one below
 /// the other.
@@ -13,7 +13,7 @@ pub(crate) fn fitted(table: &Table, width: u16, has_colours: bool) -> String {
     if !wrap(&mut table, width) {
         return one_below_another(&table, has_colours);
     }
-    let text = printable(&table.to_string());
+    let text = visible_lines(&table.to_string()).into_owned();
     match text.split_once('\n') {
         Some((head, rows)) if has_colours => format!("\u{1b}[1m{head}\u{1b}[0m\n{rows}\n"),
         _ => format!("{text}\n"),
@@ -53,7 +53,7 @@ fn one_below_another(table: &Table, has_colours: bool) -> String {
         text.push_str(if n > 0 { "\n" } else { "" });
         for (head, cell) in heads.iter().zip(row.cell_iter()) {
             let (begin, end) = if has_colours { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
-            let value = printable(&cell.content()).replace('\n', ", ");
+            let value = visible_lines(&cell.content()).replace('\n', ", ");
             let _ = writeln!(text, "{begin}{head:<widest$}{end}  {value}");
         }
     }
@@ -63,12 +63,16 @@ fn one_below_another(table: &Table, has_colours: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::show::table;
+    use comfy_table::TableStyle;
 
     const ID: &str = "0198c0de-0000-4000-8000-000000000000";
 
     fn listed() -> Table {
-        let mut listed = table(&["ACCOUNT", "NAME", "CREATED"]);
+        let mut listed = Table::new();
+        listed.load_style(TableStyle::new()).set_header(["ACCOUNT", "NAME", "CREATED"]);
+        for column in listed.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
         listed.add_row([ID, "Marie-Claire Vandenberghe de la Fontaine", "2026-11-20T07:37:51Z"]);
         listed.add_row([ID, "Jan", "2026-11-20T07:37:51Z"]);
         listed

@@ -198,7 +198,7 @@ pub fn count(path: &Path) -> io::Result<u64> {
             return Ok(count);
         }
         let read = block.len();
-        count += u64::try_from(block.iter().filter(|byte| **byte == b'\n').count()).unwrap_or_default();
+        count += block.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
         reader.consume(read);
     }
 }

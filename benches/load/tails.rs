@@ -41,11 +41,9 @@ pub(crate) struct Tails {
     merchants: u32,
     /// Measure a program that was built elsewhere.
     #[arg(long)]
-    #[expect(dead_code, reason = "`executable` reads it")]
     program: Option<PathBuf>,
     /// Keep the log in this directory for the next run.
     #[arg(long)]
-    #[expect(dead_code, reason = "`History::prepare` reads it")]
     folder: Option<PathBuf>,
 }
 

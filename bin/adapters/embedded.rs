@@ -9,7 +9,7 @@ use anyhow::{Context, bail, ensure};
 use chrono::TimeDelta;
 use loquet_crypto::account_keys::AccountKeys;
 use loquet_crypto::server_key::KeyFile;
-use loquet_domain::ports::EventStore;
+use loquet_domain::ports::{EventStore, Position};
 use loquet_files::suffixed;
 use loquet_http_ports::answers::Answers;
 use loquet_http_ports::service_tokens::ServiceTokens;
@@ -18,7 +18,8 @@ use loquet_memory::keyed_lock::KeyedLocks;
 use loquet_memory::session_activity::SessionActivity;
 use loquet_metrics::{LogMetrics, Metrics};
 use loquet_projections::mail::MailLedger;
-use loquet_projections::ports::{Clock, ReadStore, Webhooks};
+use loquet_projections::ports::{Clock, ReadStore, StoreFailed, Webhooks};
+use loquet_projections::view::{Build, ViewId};
 use loquet_sqlite::FileError;
 use loquet_sqlite::answers::SqliteAnswers;
 use loquet_sqlite::event_store::{self, SqliteStore};
@@ -252,9 +253,38 @@ impl Drop for ScratchFile {
     }
 }
 
-pub(super) fn scratch_read_models(path: &Path) -> anyhow::Result<(SqliteReadStore, ScratchFile)> {
+/// Read models in a file that this process alone uses.
+#[derive(Clone)]
+pub(crate) struct OwnReadModels(SqliteReadStore);
+
+impl OwnReadModels {
+    /// Opens the file. Makes it if there is none.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        Ok(Self(SqliteReadStore::open(path)?))
+    }
+
+    pub(crate) fn rows(&self) -> Arc<dyn ReadStore> {
+        Arc::new(self.0.clone())
+    }
+
+    /// Copies a view from another file. Returns the build and the position up to which it has seen the log.
+    pub(crate) async fn import(
+        &self,
+        view: ViewId,
+        from: &Path,
+    ) -> Result<Option<(Build, Position)>, StoreFailed> {
+        self.0.import(view, from).await
+    }
+
+    /// Makes a file that nobody has open complete in itself, and durable.
+    pub(crate) fn complete(path: &Path) -> anyhow::Result<()> {
+        Ok(SqliteReadStore::complete(path)?)
+    }
+}
+
+pub(super) fn scratch_read_models(path: &Path) -> anyhow::Result<(OwnReadModels, ScratchFile)> {
     let file = ScratchFile(path.to_owned());
-    Ok((SqliteReadStore::open(path)?, file))
+    Ok((OwnReadModels::open(path)?, file))
 }
 
 /// Measures the files of the stores at intervals, and warns if one grows.

@@ -21,14 +21,13 @@ use loquet_mail::smtp::Smtp;
 use loquet_metrics::{LogMetrics, Metrics};
 use loquet_projections::mail::MailLedger;
 use loquet_projections::ports::{Clock, Lease, Mailer, ReadStore, Webhooks};
-use loquet_sqlite::read_store::SqliteReadStore;
 
 use crate::cli::DataDirectory;
 use crate::clock::{self, SharedClock};
 use crate::engine::Engine;
 use crate::settings::Settings;
 
-pub(crate) use embedded::{MemoryFiles, ScratchFile};
+pub(crate) use embedded::{MemoryFiles, OwnReadModels, ScratchFile};
 pub(crate) use rotation::{KeyFileState, Rotation};
 
 /// How a store is opened.
@@ -229,7 +228,7 @@ pub(crate) fn copy_of_read_models(
 }
 
 /// Opens read models in a file for a while. Makes the file if there is none. It is deleted when the second value is dropped.
-pub(crate) fn scratch_read_models(path: &Path) -> anyhow::Result<(SqliteReadStore, ScratchFile)> {
+pub(crate) fn scratch_read_models(path: &Path) -> anyhow::Result<(OwnReadModels, ScratchFile)> {
     embedded::scratch_read_models(path)
 }
 

@@ -13,10 +13,10 @@ use loquet_projections::erased_view::ErasedView;
 use loquet_projections::ports::ReadStore;
 use loquet_projections::runner::{Builder, Follower, ServiceState, Status};
 use loquet_projections::views;
-use loquet_sqlite::read_store::SqliteReadStore;
 use tokio::time::{Instant, sleep};
 
 use super::{Kept, Shelf, remove, search};
+use crate::adapters::OwnReadModels;
 use crate::cli::DataDirectory;
 
 /// The name under which the snapshots show their state.
@@ -182,7 +182,7 @@ impl SnapshotKeeper {
         if !self.build(&unfinished, before.is_some(), next.position).await? {
             return Ok(false);
         }
-        tokio::task::block_in_place(|| SqliteReadStore::complete(&unfinished))?;
+        tokio::task::block_in_place(|| OwnReadModels::complete(&unfinished))?;
         let searched = self.searched;
         self.forget_erased().await?;
         if self.removed.is_some_and(|at| at.elapsed() < SETTLE)
@@ -199,7 +199,7 @@ impl SnapshotKeeper {
     /// Builds the read models in a file up to a position. Returns `false` if the snapshot before was made by another version:
     /// all are removed then.
     async fn build(&self, path: &Path, is_copy: bool, goal: Position) -> anyhow::Result<bool> {
-        let rows: Arc<dyn ReadStore> = Arc::new(tokio::task::block_in_place(|| SqliteReadStore::open(path))?);
+        let rows: Arc<dyn ReadStore> = tokio::task::block_in_place(|| OwnReadModels::open(path))?.rows();
         let views: Vec<Arc<dyn ErasedView>> = views::all();
         let (store, codec) = (self.store.clone(), self.codec.clone());
         let mut builder = match is_copy {

@@ -15,10 +15,10 @@ use loquet_domain::schema::ends_a_subject;
 use loquet_files::snapshot_file;
 use loquet_projections::ports::{Snapshots, StoreFailed};
 use loquet_projections::view::{Build, ViewId};
-use loquet_sqlite::read_store::SqliteReadStore;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use crate::adapters::OwnReadModels;
 use crate::cli::DataDirectory;
 use crate::output::place_of;
 
@@ -134,11 +134,11 @@ impl SnapshotFiles {
 /// Fills the store of a past.
 pub(crate) struct Filling {
     pub(crate) files: Arc<SnapshotFiles>,
-    pub(crate) rows: SqliteReadStore,
+    pub(crate) rows: OwnReadModels,
 }
 
 impl Filling {
-    async fn from_newest(
+    async fn import_newest(
         &self,
         view: ViewId,
         position: Position,
@@ -159,7 +159,7 @@ impl Snapshots for Filling {
         position: Position,
     ) -> BoxFuture<'_, Result<Option<(Build, Position)>, StoreFailed>> {
         Box::pin(async move {
-            let filled = self.from_newest(view, position).await;
+            let filled = self.import_newest(view, position).await;
             // Everything can be built from the log too.
             Ok(filled.unwrap_or_else(|error| {
                 tracing::warn!(error = format!("{error:#}"), "a snapshot of the read models can't be used");
