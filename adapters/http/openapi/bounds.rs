@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
+use loquet_domain::receipt::{MOST_COLUMNS, MOST_LINES};
 use loquet_domain::schema;
+use loquet_domain::values::permission::Permission;
 use loquet_public_events::types as public_types;
 use serde_json::{Map, Value, json};
 
@@ -24,6 +26,13 @@ const SERIAL: &str = "^[ -]*[A-Za-z0-9][A-Za-z0-9 -]*$";
 
 fn pattern(pattern: &str, most: usize) -> Value {
     json!({ "minLength": 1, "maxLength": most, "pattern": pattern })
+}
+
+/// The lines of a part of a receipt.
+fn lines() -> Value {
+    let most = MOST_LINES * (MOST_COLUMNS + 1) - 1;
+    let line = format!("[^\\n]{{0,{MOST_COLUMNS}}}");
+    json!({ "maxLength": most, "pattern": format!("^({line}\\n){{0,{}}}{line}$", MOST_LINES - 1) })
 }
 
 /// An e-mail address (RFC 5321, 4.5.3.1).
@@ -61,6 +70,11 @@ fn of_field(schema: &str, field: &str) -> Option<Value> {
         (_, "duration_seconds") => json!({ "minimum": 1, "maximum": 2_592_000 }),
         (_, "policies") => json!({ "minItems": 1, "maxItems": 8 }),
         (_, "lines") => json!({ "minItems": 1, "maxItems": 1_000 }),
+        ("NewLayoutBody", "header" | "middle" | "footer") => lines(),
+        ("NewGroupBody" | "GroupChange", "permissions") => {
+            json!({ "maxItems": Permission::ALL.len(), "uniqueItems": true })
+        }
+        (_, "token" | "challenge") => json!({ "minLength": 1, "maxLength": 500 }),
         (_, "code" | "recovery_code") => json!({ "minLength": 1, "maxLength": 100 }),
         (_, "logo") => json!({ "contentEncoding": "base64", "contentMediaType": "image/png" }),
         _ => return None,
@@ -175,6 +189,12 @@ fn of_parameter(operation: &str, name: &str) -> Option<Value> {
         (_, "email") => email(),
         (_, "reason") => text(500),
         (_, "serial") => pattern(SERIAL, 64),
+        // An id, or a serial number.
+        (_, "terminal") => pattern("^[A-Za-z0-9 -]+$", 64),
+        ("list_companies", "enterprise_number") => with_format(text(100), "enterprise-number"),
+        ("list_companies", "name") => text(200),
+        (_, "cursor") => text(4096),
+        (_, "Loquet-Device") => text(500),
         ("follow_events", "type") => types_of_events(),
         ("follow_events", "format") => words(feed::FORMATS),
         ("follow_events", "category") => words(schema::CATEGORIES.iter().copied()),
