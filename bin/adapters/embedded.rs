@@ -64,26 +64,30 @@ pub(super) fn log(directory: &DataDirectory, access: Access, metrics: &LogMetric
 
 /// Refuses to begin a new log, or a new store of keys, beside files that belong to an old one. Makes no file.
 fn refuse_lost(directory: &DataDirectory) -> anyhow::Result<()> {
-    if let Some(lost) = lost_file(directory) {
-        bail!("{lost}. Restore log.db and keys.db from a backup");
+    match lost_file(directory) {
+        Some(lost) => bail!("{lost}"),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-/// Says which file of the log was lost, if one was.
+/// Says which file of the log was lost, if one was, and what to do.
 pub(super) fn lost_file(directory: &DataDirectory) -> Option<String> {
     let there = |name: &str| directory.file(name).exists();
     let folder = directory.data_dir.display();
     if there("log.db") {
-        return (!there("keys.db")).then(|| {
+        let lost = || {
             format!(
-                "keys.db is missing, but there is a log in {folder}: without the keys, nobody can read it"
+                "keys.db is missing, but there is a log in {folder}: restore keys.db from a backup, because nobody can read the \
+                 log without it"
             )
-        });
+        };
+        return (!there("keys.db")).then(lost);
     }
     let beside =
         ["views.db", "reactions.db", "proof/checkpoints.jsonl"].into_iter().find(|name| there(name))?;
-    Some(format!("log.db is missing, but {beside} in {folder} belongs to a log"))
+    Some(format!(
+        "log.db is missing, but {beside} in {folder} belongs to a log: restore log.db from a backup"
+    ))
 }
 
 /// Returns the function that finishes the accepted appends and closes the log.

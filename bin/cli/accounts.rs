@@ -111,7 +111,7 @@ pub(crate) struct Export {
     #[arg(long, value_parser = words::remark)]
     pub(crate) reason: String,
     /// Write text to read, in the account's language, instead of JSON.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json_result")]
     pub(crate) text: bool,
     /// The address of a running server, such as `http://127.0.0.1:8080`.
     #[arg(long, value_parser = words::server_url)]

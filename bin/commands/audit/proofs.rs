@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::adapters;
 use crate::cli::{CheckProof, DataDirectory};
 use crate::commands::show::place_of;
-use crate::output::{document, shown};
+use crate::output::shown;
 use crate::proof::{ProofFiles, sign_now};
 
 /// Events that are read at once.
@@ -64,16 +64,13 @@ pub(super) async fn checkpoint(directory: &DataDirectory, is_now: bool) -> anyho
 
 pub(super) async fn prove(directory: &DataDirectory, wanted: &str) -> anyhow::Result<()> {
     let files = ProofFiles::of(directory);
-    let (kept, key) = (files.kept()?, files.verifier()?);
+    let key = files.verifier()?;
     let store = adapters::log_to_read(directory).await?;
     let event = found(store.as_ref(), wanted).await?;
+    sign_now(directory, event.position).await?;
+    let kept = files.kept()?;
     let covering = kept.iter().find(|kept| kept.position >= event.position.0);
-    let covering = covering.with_context(|| {
-        format!(
-            "no checkpoint covers position {} yet: one is signed every few minutes while a server runs",
-            event.position
-        )
-    })?;
+    let covering = covering.with_context(|| format!("no checkpoint covers position {}", event.position))?;
     let checkpoint = Checkpoint::open(&covering.note, &key)?;
     let tree = TreeReader::open(&files.folder)?;
     let index = index_of(store.as_ref(), &kept, &key, &event).await?;
@@ -90,7 +87,8 @@ pub(super) async fn prove(directory: &DataDirectory, wanted: &str) -> anyhow::Re
         checkpoint: covering.note.clone(),
     };
     proof.check(&key).context("the tree beside the log was changed: run `loquet audit verify`")?;
-    document(proof.to_string().as_bytes());
+    let text = proof.to_string();
+    shown(text.trim_end_matches('\n'), &json!({ "proof": text, "index": index, "size": checkpoint.size }));
     Ok(())
 }
 
@@ -175,7 +173,7 @@ pub(super) fn consistency(directory: &DataDirectory, from: u64, to: u64) -> anyh
     );
     let proof = proof.iter().map(|hash| STANDARD.encode(hash.0)).collect();
     let value = ConsistencyProof { from: old_note.clone(), to: new_note.clone(), proof };
-    document(format!("{}\n", serde_json::to_string_pretty(&value)?).as_bytes());
+    shown(serde_json::to_string_pretty(&value)?, &serde_json::to_value(&value)?);
     Ok(())
 }
 
