@@ -81,7 +81,7 @@ pub(crate) async fn rotate(directory: &DataDirectory, rotate: &RotateKeys) -> an
     }
     let (cause, again) = match rotate.compromised {
         true => {
-            (Cause::Compromise, "nothing is lost: run `loquet keys rotate --compromised` again to continue")
+            (Cause::Compromise, "nothing is lost: run `loquet keys rotate --compromised --yes` again to continue")
         }
         false => (Cause::Routine, "nothing is lost: run `loquet keys rotate` again to continue"),
     };

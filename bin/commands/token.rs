@@ -76,7 +76,7 @@ async fn create(tokens: &dyn ServiceTokens, wanted: CreateToken) -> anyhow::Resu
         let id = id_of(&token);
         format!(
             "the token of '{name}' was created but could not be printed, and it can't be shown again. \
-             Revoke it with `loquet token revoke {id}`, and create another"
+             Revoke it with `loquet token revoke {id} --yes`, and create another"
         )
     };
     if wanted.json {
@@ -149,7 +149,7 @@ async fn rotate(tokens: &dyn ServiceTokens, which: &RotateToken) -> anyhow::Resu
         let id = id_of(&token);
         format!(
             "the new token was created but could not be printed, and it can't be shown again. \
-             Revoke it with `loquet token revoke {id}`. The old token is valid until {until} at the latest, and can be \
+             Revoke it with `loquet token revoke {id} --yes`. The old token is valid until {until} at the latest, and can be \
              rotated again until then"
         )
     };

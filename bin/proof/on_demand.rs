@@ -1,12 +1,13 @@
 //! Has a checkpoint signed at once: by the server that runs on the data, or by this process if none runs.
 
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::ensure;
 use loquet_domain::ports::Position;
-use loquet_files::{create_private, remove_if_there};
+use loquet_files::{create_private, give_as_its_directory, remove_if_there};
 use loquet_metrics::LogMetrics;
 use loquet_proof::checkpoint::{KeptCheckpoint, newest};
 use tokio::time::{Instant, sleep};
@@ -101,5 +102,15 @@ pub(crate) async fn sign_now(directory: &DataDirectory, head: Position) -> anyho
     // Each step reads a part of a long log.
     while signer.step(true).await?.is_some() {}
     (log.close)().await;
+    Ok(give(&ProofFiles::of(directory).folder)?)
+}
+
+/// Gives the owner of the data directory what root has made.
+fn give(folder: &Path) -> io::Result<()> {
+    give_as_its_directory(&File::open(folder)?, folder)?;
+    for file in std::fs::read_dir(folder)? {
+        let path = file?.path();
+        give_as_its_directory(&File::open(&path)?, &path)?;
+    }
     Ok(())
 }

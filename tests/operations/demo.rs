@@ -351,7 +351,7 @@ async fn companies_sites_terminals_and_take_overs_are_looked_at_beside_the_serve
     }
     assert!(said(data, &["company", "show", id], 0).contains(number));
     said(data, &["company", "show", "12345678"], 1);
-    said(data, &["company", "show", "no number"], 1);
+    said(data, &["company", "show", "no number"], 2);
 
     let sites = lines(data, &["site", "list", number]);
     assert_eq!(lines(data, &["company", "show", id])[0]["sites"], sites.len());

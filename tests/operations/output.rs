@@ -263,11 +263,8 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("var");
         if begins == Begins::WithTheWorld {
-            std::fs::create_dir(&data).unwrap();
-            for entry in std::fs::read_dir(&world.data).unwrap() {
-                let entry = entry.unwrap();
-                std::fs::copy(entry.path(), data.join(entry.file_name())).unwrap();
-            }
+            let copied = Command::new("cp").arg("-a").args([&world.data, &data]).status().unwrap();
+            assert!(copied.success());
         }
         let beside = folder.path().join("beside").to_str().unwrap().to_owned();
         Self { _folder: folder, data, beside }

@@ -359,11 +359,7 @@ async fn keys(directory: &DataDirectory, findings: &mut Findings) {
 async fn log(directory: &DataDirectory, findings: &mut Findings) {
     let path = directory.file("log.db");
     if let Some(lost) = adapters::lost_file(directory) {
-        return findings.fail(
-            "log",
-            lost,
-            "Restore log.db and keys.db from a backup. Do not start a server before.",
-        );
+        return findings.fail("log", lost, "The server does not start before that.");
     }
     if !path.exists() {
         return findings.well("log", "there is no log yet");
