@@ -80,9 +80,10 @@ pub(crate) async fn rotate(directory: &DataDirectory, rotate: &RotateKeys) -> an
         )?;
     }
     let (cause, again) = match rotate.compromised {
-        true => {
-            (Cause::Compromise, "nothing is lost: run `loquet keys rotate --compromised --yes` again to continue")
-        }
+        true => (
+            Cause::Compromise,
+            "nothing is lost: run `loquet keys rotate --compromised --yes` again to continue",
+        ),
         false => (Cause::Routine, "nothing is lost: run `loquet keys rotate` again to continue"),
     };
     match KeyFileState::of(directory, &file).await? {

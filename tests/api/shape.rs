@@ -160,3 +160,27 @@ async fn a_heartbeat_of_the_event_stream_carries_the_position_and_no_proxy_buffe
     let id = beat.lines().find_map(|line| line.strip_prefix("id:")).unwrap().trim();
     assert!(id.parse::<u64>().unwrap() >= head && !beat.contains("data"), "{beat}");
 }
+
+/// Several steps read a query: its shape, the past that it asks about, and the rules of the list. All are told at once.
+#[tokio::test]
+async fn every_fault_of_a_query_is_told_at_once_whichever_step_finds_it() {
+    let server = Server::start().await;
+    let pointers = async |path: &str| {
+        let refused = server.service_get(path).await.expect(400).json();
+        let errors = refused["errors"].as_array().unwrap().clone();
+        let mut all: Vec<_> =
+            errors.iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect();
+        all.sort_unstable();
+        all
+    };
+    let told = pointers("/v1/accounts?status=foo&limit=0&sort=zzz&company=nope&at_least=x&as_of=y").await;
+    assert_eq!(told, ["?as_of", "?at_least", "?company", "?limit", "?sort", "?status"]);
+    let told = pointers("/v1/accounts/nope?at_least=-1").await;
+    assert_eq!(told, ["?at_least", "{account_id}"]);
+    let told = pointers("/v1/accounts?limit=0&sort=zzz").await;
+    assert_eq!(told, ["?limit", "?sort"], "each fault once");
+    let told = pointers("/v1/accounts?email=a&email=b").await;
+    assert_eq!(told, ["?email"]);
+    let refused = server.service_get("/v1/events?type=nope").await.expect(400);
+    assert!(refused.text.contains("account-locked"), "the known types are named: {}", refused.text);
+}

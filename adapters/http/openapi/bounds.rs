@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use loquet_domain::receipt::{MOST_COLUMNS, MOST_LINES};
 use loquet_domain::schema;
-use loquet_domain::values::permission::Permission;
 use loquet_public_events::types as public_types;
 use serde_json::{Map, Value, json};
 
@@ -71,9 +70,6 @@ fn of_field(schema: &str, field: &str) -> Option<Value> {
         (_, "policies") => json!({ "minItems": 1, "maxItems": 8 }),
         (_, "lines") => json!({ "minItems": 1, "maxItems": 1_000 }),
         ("NewLayoutBody", "header" | "middle" | "footer") => lines(),
-        ("NewGroupBody" | "GroupChange", "permissions") => {
-            json!({ "maxItems": Permission::ALL.len(), "uniqueItems": true })
-        }
         (_, "token" | "challenge") => json!({ "minLength": 1, "maxLength": 500 }),
         (_, "code" | "recovery_code") => json!({ "minLength": 1, "maxLength": 100 }),
         (_, "logo") => json!({ "contentEncoding": "base64", "contentMediaType": "image/png" }),

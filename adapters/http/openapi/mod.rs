@@ -206,7 +206,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Map<String, Valu
                 "name": "If-Match", "in": "header", "required": false,
                 "description": "The `ETag` of an answer to GET at this path. The command is carried out only if the answer \
                     would still have this tag. Tags are compared without their `W/`.",
-                "schema": { "type": "string", "minLength": 1, "maxLength": 1000 },
+                "schema": { "type": "string" },
             }),
         );
     }
