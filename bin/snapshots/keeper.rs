@@ -85,10 +85,18 @@ impl SnapshotKeeper {
     async fn step(&mut self) -> anyhow::Result<()> {
         self.forget_erased().await?;
         let is_settled = self.removed.is_none_or(|removed| removed.elapsed() >= SETTLE);
-        if self.every == 0 || !is_settled {
+        if self.every == 0 {
+            return self.remove_all();
+        }
+        if !is_settled {
             return Ok(());
         }
         let (all, head) = (self.shelf.list(), self.store.head().await?);
+        if let Some(newest) = all.last()
+            && !newest.is_of(self.store.as_ref()).await?
+        {
+            return self.remove_all();
+        }
         let newest = all.last().map(|kept| kept.position).unwrap_or_default();
         // On a long log, the few snapshots are spread over the whole of it.
         let apart = self.every.max(head.0 / u64::try_from(self.most)?);
@@ -157,8 +165,10 @@ impl SnapshotKeeper {
     /// Whether the read models that serve have come as far. They go first.
     fn has_reached(&self, due: Position) -> bool {
         let all = self.status.all();
-        let mut views = all.iter().filter(|(who, _)| matches!(who, Follower::View(_)));
-        views.all(|(_, progress)| progress.position >= due && progress.building.is_none())
+        let views = || all.iter().filter(|(who, _)| matches!(who, Follower::View(_)));
+        let has_reached =
+            views().all(|(_, progress)| progress.position >= due && progress.building.is_none());
+        has_reached && views().next().is_some()
     }
 
     fn has_room(&self) -> bool {
@@ -183,12 +193,8 @@ impl SnapshotKeeper {
             return Ok(false);
         }
         tokio::task::block_in_place(|| OwnReadModels::complete(&unfinished))?;
-        let searched = self.searched;
-        self.forget_erased().await?;
-        if self.removed.is_some_and(|at| at.elapsed() < SETTLE)
-            || search(self.store.as_ref(), searched).await?.1
-        {
-            remove(&unfinished)?;
+        if self.forget_erased().await? {
+            self.removed = Some(Instant::now());
             return Ok(false);
         }
         std::fs::rename(&unfinished, self.shelf.path(next))?;

@@ -43,6 +43,14 @@ struct Kept {
     event: Uuid,
 }
 
+impl Kept {
+    /// Whether it was made from this log.
+    async fn is_of(&self, store: &dyn EventStore) -> anyhow::Result<bool> {
+        let there = store.event_at(self.position).await?;
+        Ok(there.is_some_and(|event| event.event.id.0 == self.event))
+    }
+}
+
 impl Shelf {
     fn of(directory: &DataDirectory) -> Self {
         Self { folder: directory.file("snapshots") }
@@ -112,8 +120,7 @@ impl SnapshotFiles {
             return Ok(None);
         }
         for kept in all.iter().rev() {
-            let there = self.store.event_at(kept.position).await?;
-            if there.is_some_and(|event| event.event.id.0 == kept.event) {
+            if kept.is_of(self.store.as_ref()).await? {
                 return Ok(Some(self.shelf.path(kept)));
             }
         }
