@@ -44,6 +44,7 @@ pub(super) fn key(directory: &DataDirectory) -> anyhow::Result<()> {
 
 pub(super) async fn checkpoint(directory: &DataDirectory, is_now: bool) -> anyhow::Result<()> {
     let files = ProofFiles::of(directory);
+    let key = files.verifier()?;
     if is_now {
         let head = adapters::log_to_read(directory).await?.head().await?;
         sign_now(directory, head).await?;
@@ -54,7 +55,7 @@ pub(super) async fn checkpoint(directory: &DataDirectory, is_now: bool) -> anyho
             place_of(&files.folder)
         )
     })?;
-    let opened = Checkpoint::open(&last.note, &files.verifier()?)?;
+    let opened = Checkpoint::open(&last.note, &key)?;
     let value = json!({
         "note": last.note, "size": opened.size, "root": opened.root.to_string(), "at": last.at, "position": last.position,
     });
