@@ -8,6 +8,7 @@ mod clock;
 mod commands;
 mod config;
 mod demo;
+mod disk;
 mod engine;
 mod exit_codes;
 mod extract;

@@ -17,12 +17,11 @@ use uuid::Uuid;
 use super::shelf::Shelf;
 use super::{Source, archive};
 use crate::cli::DataDirectory;
+use crate::disk::{SPARE, free_space};
 use crate::system::System;
 
 /// How long an extract is kept after its end.
 const KEPT_FOR: TimeDelta = TimeDelta::hours(1);
-/// The space that an extract leaves free on the disk, in bytes. The log needs it.
-const SPARE: u64 = 1024 * 1024 * 1024;
 
 /// Writes extracts in the background, one at a time.
 #[derive(Clone)]
@@ -101,10 +100,8 @@ impl Writer {
 
     /// Refuses to fill the disk.
     fn leave_room(&self) -> anyhow::Result<()> {
-        // If the file system does not say how much is free, a write fails at worst.
-        let Ok(disk) = rustix::fs::statvfs(&self.shelf.folder) else { return Ok(()) };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        ensure!(free >= SPARE, "less than {} MiB are free on the disk of the server", SPARE / 1024 / 1024);
+        let has_room = free_space(&self.shelf.folder).is_none_or(|free| free >= SPARE);
+        ensure!(has_room, "less than {} MiB are free on the disk of the server", SPARE / 1024 / 1024);
         Ok(())
     }
 }

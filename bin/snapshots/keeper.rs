@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 use super::{Kept, Shelf, remove, search};
 use crate::adapters::OwnReadModels;
 use crate::cli::DataDirectory;
+use crate::disk::{SPARE, free_space};
 
 /// The name under which the snapshots show their state.
 const NAME: &str = "snapshots";
@@ -29,8 +30,6 @@ const PAUSE: Duration = Duration::from_mins(1);
 const SETTLE: Duration = Duration::from_mins(10);
 /// Events that are applied at once. The pause after them is as long as the work was, since nobody waits for it.
 const STEP: u64 = 20_000;
-/// The space that a snapshot leaves free on the disk, in bytes. The log needs it.
-const SPARE: u64 = 1024 * 1024 * 1024;
 /// After so many events without an erasure, that is written down.
 const NOTED: u64 = 10_000;
 
@@ -172,12 +171,10 @@ impl SnapshotKeeper {
     }
 
     fn has_room(&self) -> bool {
-        // If the file system does not say how much is free, a write fails at worst.
         let folder = self.shelf.folder.parent().unwrap_or(&self.shelf.folder);
-        let Ok(disk) = rustix::fs::statvfs(folder) else { return true };
         let newest = self.shelf.list().last().and_then(|kept| self.shelf.path(kept).metadata().ok());
         let needed = SPARE + newest.map_or(0, |file| file.len().saturating_mul(2));
-        disk.f_bavail.saturating_mul(disk.f_frsize) >= needed
+        free_space(folder).is_none_or(|free| free >= needed)
     }
 
     /// Makes a snapshot out of the one before and the events after that. Returns whether it was made: if somebody is erased

@@ -132,7 +132,13 @@ async fn without_the_setting_there_are_no_snapshots_and_the_past_is_answered_all
     let off = [("LOQUET_PROJECTIONS_SNAPSHOT_EVERY", "0")];
     let server = Server::with_variables(&off).await;
     server.service_post("/v1/orders", order(1, 1, "jan@example.be")).await.expect(201);
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    // Whoever keeps snapshots has looked at the log, and made none.
+    let mut waited = 0;
+    while server.service_get("/readyz").await.json()["services"]["snapshots"] != "ok" {
+        waited += 1;
+        assert!(waited < 300, "{}", server.errors());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     assert_eq!(snapshots(&server.folder), []);
     assert_eq!(companies(&server.folder, 8).lines().count(), 1);
 }

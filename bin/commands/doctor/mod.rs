@@ -1,9 +1,9 @@
 //! `loquet doctor`: finds problems, and problems that may come soon, and prints a remedy for each.
 
+mod data_directory;
 mod shared;
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::ExitCode;
 
 use chrono::{Datelike, TimeDelta};
@@ -32,10 +32,6 @@ use crate::self_check::Checked;
 use crate::settings::Settings;
 use crate::system::System;
 
-/// With fewer free bytes than this, the disk is nearly full.
-const LITTLE: u64 = 1024 * 1024 * 1024;
-/// With fewer free bytes than this, the next backup or rebuild fills the disk.
-const TOO_LITTLE: u64 = 64 * 1024 * 1024;
 /// A read model that is this many events behind has more than a short delay.
 const BEHIND: u64 = 10_000;
 
@@ -89,7 +85,7 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
     let mut findings = Findings::default();
     let settings = Settings::of(&mut config, Mode::of(doctor.dev));
     configuration(&directory, &config, doctor.dev, &mut findings);
-    folder(&directory, &mut findings);
+    data_directory::folder(&directory, &mut findings);
     let strange = directory.strange_files();
     if !strange.is_empty() {
         // Every other check would open it, and wait for ever.
@@ -99,12 +95,12 @@ pub(crate) async fn run(mut config: Config, doctor: Doctor) -> anyhow::Result<Ex
         findings.fail("data directory", found, remedy);
         return report(&findings, doctor.json);
     }
-    owners(&directory, &mut findings);
-    modes(&directory, &mut findings);
-    lost(&directory, &mut findings);
+    data_directory::owners(&directory, &mut findings);
+    data_directory::modes(&directory, &mut findings);
+    data_directory::lost(&directory, &mut findings);
     // This must run before any of these files is opened.
     write_ahead_logs(&directory, &mut findings);
-    disk(&directory.data_dir, &mut findings);
+    data_directory::disk(&directory.data_dir, &mut findings);
     files(settings.as_ref(), &mut findings);
     match directory.engine.clone() {
         Engine::Sqlite => {
@@ -173,107 +169,6 @@ fn configuration(directory: &DataDirectory, config: &Config, is_dev: bool, findi
     }
 }
 
-fn folder(directory: &DataDirectory, findings: &mut Findings) {
-    let folder = &directory.data_dir;
-    let shown = folder.display();
-    if !folder.is_dir() {
-        let remedy = "Start the server once, restore a backup, or name the data directory with --data-dir.";
-        return findings.fail("data directory", format!("{shown} does not exist"), remedy);
-    }
-    let probe = folder.join(".doctor");
-    match std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe)) {
-        Ok(()) if directory.is_open_to_others() => {
-            let found = format!("other users of this machine can enter {shown}");
-            findings.warn("data directory", found, &format!("chmod 700 {shown}"));
-        }
-        Ok(()) => findings.well("data directory", format!("{shown} is writable, and only by its owner")),
-        Err(error) => {
-            let remedy = "Run as the user who owns the data, or correct the permissions of the directory.";
-            findings.fail("data directory", format!("{shown} can't be written to: {error}"), remedy);
-        }
-    }
-}
-
-/// What other users can do with a file of this mode. `None`: nothing.
-fn open_to(mode: u32) -> Option<&'static str> {
-    match (mode & 0o044 != 0, mode & 0o022 != 0) {
-        (_, true) => Some("read and write"),
-        (true, false) => Some("read"),
-        (false, false) => None,
-    }
-}
-
-/// Checks the modes of the files that have people's data or secrets. A group may have the files, as in a container whose
-/// volume belongs to a group.
-fn modes(directory: &DataDirectory, findings: &mut Findings) {
-    let (mut open, mut of_group) = (Vec::new(), Vec::new());
-    for path in directory.private_files() {
-        let Ok(held) = std::fs::metadata(&path) else { continue };
-        let mode = held.permissions().mode();
-        let shown = |what: &str| format!("{what} {}", path.display());
-        match (open_to(mode & 0o007), open_to(mode & 0o070)) {
-            (Some(what), _) => open.push(shown(what)),
-            (None, Some(what)) => of_group.push(shown(what)),
-            (None, None) => {}
-        }
-    }
-    let remedy = format!("chmod -R go-rwx {}", directory.data_dir.display());
-    if !open.is_empty() {
-        findings.fail("file modes", format!("other users of this machine may {}", open.join(", ")), &remedy);
-    }
-    if !of_group.is_empty() {
-        findings.warn("file modes", format!("users of the group may {}", of_group.join(", ")), &remedy);
-    }
-}
-
-/// The files that a server made beside its log, and that are lost.
-fn lost(directory: &DataDirectory, findings: &mut Findings) {
-    let lost = [
-        ("reactions.db", "the queue of mails"),
-        ("tokens.db", "every token of a program or of the staff"),
-        ("webhooks.db", "every webhook"),
-    ];
-    let there = |name: &str| directory.file(name).exists();
-    // Only a server makes stored answers.
-    if directory.engine.is_shared() || !there("log.db") || !there("answers.db") {
-        return;
-    }
-    for (name, what) in lost.into_iter().filter(|(name, _)| !there(name)) {
-        let found = format!("{name} is missing, and with it {what}");
-        findings.fail("files", found, "Restore it from a backup. A server that starts makes an empty one.");
-    }
-}
-
-/// Checks whether the owner of the data directory also owns the files in it.
-fn owners(directory: &DataDirectory, findings: &mut Findings) {
-    let others = directory.files_of_other_owners();
-    if others.is_empty() {
-        return;
-    }
-    let names: Vec<String> = others.iter().map(|path| path.display().to_string()).collect();
-    let folder = directory.data_dir.display();
-    findings.fail(
-        "data directory",
-        format!("these files do not belong to the owner of {folder}: {}", names.join(", ")),
-        &format!("As root, run `chown -R --reference={folder} {folder}`. A server that runs as that user can't use them."),
-    );
-}
-
-fn disk(folder: &Path, findings: &mut Findings) {
-    let Ok(disk) = rustix::fs::statvfs(folder) else { return };
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let found = format!("{} MiB free", free / 1024 / 1024);
-    if free < TOO_LITTLE {
-        let remedy = "Free some space, or move the data to a larger disk. On a full disk nothing is written, and logins are answered with 503.";
-        return findings.fail("disk", found, remedy);
-    }
-    if free < LITTLE {
-        let remedy = "Free some space, or move the data to a larger disk. On a full disk nothing is written, and logins are answered with 503.";
-        return findings.warn("disk", found, remedy);
-    }
-    findings.well("disk", found);
-}
-
 /// Checks the limit of file descriptors. Every connection and every SQLite file takes some.
 fn files(settings: Option<&Settings>, findings: &mut Findings) {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
@@ -302,7 +197,7 @@ fn server_key(directory: &DataDirectory, findings: &mut Findings) -> Option<KeyF
     };
     let mode = std::fs::metadata(&path).map(|held| held.permissions().mode() & 0o077);
     if let Ok(mode) = mode
-        && let Some(what) = open_to(mode)
+        && let Some(what) = data_directory::open_to(mode)
     {
         let found = format!("other users of this machine can {what} {}", path.display());
         findings.fail("server key", found, &format!("chmod 600 {}, then rotate the key.", path.display()));
