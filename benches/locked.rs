@@ -16,7 +16,7 @@ use loquet_benches::http_rates::compare;
 use loquet_benches::program::{Program, executable};
 use loquet_benches::story::{Story, activate, log_in};
 
-const GOAL: f64 = 0.7;
+const GOAL: f64 = 0.6;
 
 fn main() -> Outcome<()> {
     if serves_constant()? {

@@ -44,6 +44,11 @@ use mode::Mode;
 use settings::Logging;
 use telemetry::Traces;
 
+/// Takes less time and less memory than the system's allocator: see `docs/performance.md`.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The number of threads that may wait for a disk or a lock. More would wait for the same disk, and each
 /// takes memory.
 const BLOCKING: usize = 16;

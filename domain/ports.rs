@@ -132,6 +132,23 @@ pub trait EventStore: Send + Sync {
     fn read_all(&self, after: Position, limit: usize)
     -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>>;
 
+    /// Those of the next `limit` events after `after` that have one of these names, and the position of the last of the
+    /// `limit`: the reader goes on there. The position is `None` if no event follows `after`. A store need not copy the
+    /// other events.
+    fn read_named<'a>(
+        &'a self,
+        after: Position,
+        limit: usize,
+        names: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<(Vec<RecordedEvent>, Option<Position>), ReadError>> {
+        Box::pin(async move {
+            let mut events = self.read_all(after, limit).await?;
+            let end = events.last().map(|last| last.position);
+            events.retain(|recorded| names.contains(&recorded.event.name.as_str()));
+            Ok((events, end))
+        })
+    }
+
     /// The event at exactly this position. Returns `None` if there is none.
     fn event_at(&self, position: Position) -> BoxFuture<'_, Result<Option<RecordedEvent>, ReadError>>;
 

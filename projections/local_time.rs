@@ -1,6 +1,7 @@
 //! Times as people write them, in their language and time zone.
 
-use chrono::{DurationRound, TimeDelta};
+use chrono::{Datelike, DurationRound, TimeDelta, Timelike};
+use chrono_tz::OffsetName;
 use loquet_domain::Moment;
 use loquet_domain::values::language::Language;
 
@@ -36,11 +37,12 @@ pub fn tell(
         Precision::Minute | Precision::Day => moment,
     };
     let local = moment.with_timezone(&zone);
-    let day = local.format("%d/%m/%Y").to_string();
-    let day = if language == Language::Nl { day.replace('/', "-") } else { day };
-    let time = local.format("%H:%M").to_string();
-    let zone = local.format("%Z").to_string();
-    let places = [("day", day.as_str()), ("time", &time), ("zone", &zone)];
+    let separator = if language == Language::Nl { '-' } else { '/' };
+    let (day, month, year) = (local.day(), local.month(), local.year());
+    let day = format!("{day:02}{separator}{month:02}{separator}{year:04}");
+    let time = format!("{:02}:{:02}", local.hour(), local.minute());
+    let zone = local.offset().abbreviation().unwrap_or_default();
+    let places = [("day", day.as_str()), ("time", &time), ("zone", zone)];
     let message = if precision == Precision::Day { "day" } else { "moment" };
     words.say(language, message, &places)
 }

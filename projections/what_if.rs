@@ -12,8 +12,8 @@ use loquet_domain::schema::DomainEvent;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
-/// Events that are read at once.
-const PAGE: usize = 500;
+/// Events of the log that are read at once.
+const PAGE: usize = 2000;
 /// Pages that are read and decoded before they are judged.
 const AHEAD: usize = 8;
 
@@ -95,11 +95,10 @@ async fn read<Open>(
 {
     let mut at = Position::default();
     while at < head {
-        let page = store.read_all(at, PAGE).await;
-        let next = page.map(|page| {
-            let end = page.last().map(|last| last.position)?;
+        let page = store.read_named(at, PAGE, &NAMES).await;
+        let next = page.map(|(page, end)| {
             let open = open.clone();
-            Some(Page { end, events: spawn_blocking(move || counted(&page, open.as_ref())) })
+            end.map(|end| Page { end, events: spawn_blocking(move || counted(&page, open.as_ref())) })
         });
         let (next, goes_on) = match next {
             Ok(None) => return,
@@ -115,13 +114,13 @@ async fn read<Open>(
     }
 }
 
-/// Decodes the events of a page that count.
+/// Decodes events that count.
 fn counted(
     page: &[RecordedEvent],
     open: &impl Fn(&RecordedEvent) -> Result<Fact<DomainEvent>, CodecError>,
 ) -> Result<Vec<Counted>, CodecError> {
-    let mut counted = Vec::new();
-    for recorded in page.iter().filter(|recorded| NAMES.contains(&recorded.event.name.as_str())) {
+    let mut counted = Vec::with_capacity(page.len());
+    for recorded in page {
         let fact = open(recorded)?;
         if let (DomainEvent::Account(event), Some(account)) = (fact.event, recorded.stream.account()) {
             counted.push(Counted { account, at: fact.context.at, event });

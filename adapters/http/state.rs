@@ -79,6 +79,8 @@ pub struct Api {
     pub time_zone: TimeZone,
     /// Where people reach support, as the pages say it. `None`: the pages do not say where.
     pub support_contact: Option<String>,
+    /// Whether traces of requests are sent.
+    pub traced: bool,
     /// Whether anybody can read the description of the API.
     pub docs: bool,
     /// The result of the last write to the log by the readiness check.

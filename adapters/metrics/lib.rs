@@ -448,6 +448,15 @@ impl EventStore for MeasuredStore {
         self.inner.read_all(after, limit)
     }
 
+    fn read_named<'a>(
+        &'a self,
+        after: Position,
+        limit: usize,
+        names: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<(Vec<RecordedEvent>, Option<Position>), ReadError>> {
+        self.inner.read_named(after, limit, names)
+    }
+
     fn event_at(&self, position: Position) -> BoxFuture<'_, Result<Option<RecordedEvent>, ReadError>> {
         self.inner.event_at(position)
     }

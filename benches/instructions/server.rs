@@ -131,6 +131,7 @@ impl Server {
             branding: Arc::default(),
             time_zone: chrono_tz::Europe::Brussels,
             support_contact: None,
+            traced: false,
             docs: false,
             probe: Arc::default(),
             dev_mail: None,

@@ -105,7 +105,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
     let keeping = tokio::spawn(system.keep_activity());
     let exports = ExportJobs::begin(&system, directory, &clock)?;
     let proof = proof.start();
-    let listening = listener.local_addr()?;
+    let (listening, logging) = (listener.local_addr()?, Logging::of(&config));
     let dev_hosts = (mode == Mode::Development).then(|| DevHosts::of(listening, &settings.public_url));
     let api = Arc::new(Api {
         app: system.app.clone(),
@@ -125,6 +125,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         branding: settings.branding.clone(),
         time_zone: settings.time_zone,
         support_contact: settings.support_contact.clone(),
+        traced: logging.traces.is_some(),
         docs: settings.docs,
         probe: Arc::default(),
         dev_mail: dev_mails,
@@ -144,8 +145,7 @@ pub(crate) async fn run(directory: &DataDirectory, mut config: Config, mode: Mod
         history: History::present(Arc::new(system.pasts(directory))),
         stopping: watch::Sender::new(false),
     });
-    let (store, is_json) = (config.text("store.engine").unwrap_or_default(), Logging::of(&config).json);
-    greet(directory, &settings, store, is_json, listening);
+    greet(directory, &settings, config.text("store.engine").unwrap_or_default(), logging.json, listening);
     let stop = stop_signal(signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let ended = listen(&api, listener, monitoring, settings.connections.clone(), stop, &mut background).await;
     exports.stop();

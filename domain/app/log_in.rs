@@ -1,5 +1,6 @@
 //! Logging in, and everything else that verifies a password.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::account::{
@@ -136,29 +137,32 @@ impl App {
         // Every token is read before the address is looked up, so that known and unknown addresses take the same
         // time.
         let shown = self.read_devices(context.at, &credentials.devices);
-        let Some(account) = self.holder(&hash).await? else {
-            // For a known address the account is looked up here, and again under its lock. An unknown address does
-            // the same work.
-            let nobody = StreamId::new("nobody", &hash.0);
-            self.accounts.load(&nobody).await?;
-            let turn = self.ports.keyed_lock.acquire(nobody.to_string()).await;
-            self.accounts.load(&nobody).await?;
-            drop(turn);
-            return self.anonymous(context.at, hash, credentials.password).await;
+        let at = context.at;
+        let Some((account, state)) = self.holder(&hash).await? else {
+            // At a known address the account is looked up here. An unknown address does the same work.
+            self.accounts.load(&StreamId::new("nobody", &hash.0)).await?;
+            return self.anonymous(at, hash, credentials.password).await;
         };
         let from = shown.of(account);
+        let Some(active) = state.active() else {
+            return self.anonymous(at, hash, credentials.password).await;
+        };
+        // Nothing is decided, so this needs no turn: a guess that comes while another one is judged may have come first.
+        if let Some(until) = active.locked_for(from, at) {
+            // The same is done here as for an address that no account has.
+            self.guesses_at(&hash).await?;
+            return Ok(Login::Locked { until });
+        }
         let password = credentials.password.clone();
         let purpose = PasswordPurpose::LogIn { opening: self.opening(context), second: credentials.second };
         match self.judge(context, account, from, password, purpose).await? {
             Judged::Verdict(committed) => Ok(self.login(account, &committed)),
             Judged::Locked(until) => {
-                // The same is done here as for an address that no account has.
-                let _turn = self.ports.keyed_lock.acquire(anonymous_turn(&hash)).await;
                 self.guesses_at(&hash).await?;
                 Ok(Login::Locked { until })
             }
             Judged::Nobody | Judged::Refused(_) | Judged::Reused(_) => {
-                self.anonymous(context.at, hash, credentials.password).await
+                self.anonymous(at, hash, credentials.password).await
             }
         }
     }
@@ -305,8 +309,12 @@ impl App {
     }
 
     /// Judges a guess at an address with no account in use. It is treated as a known address is, so that neither the
-    /// answer nor the time tells them apart: the same lockout, one hash, one wait for the disk.
+    /// answer nor the time tells them apart: the same lockout, one hash, one wait for the disk. While the address is locked
+    /// out, the guess needs no turn.
     async fn anonymous(&self, at: Moment, hash: EmailHash, password: Password) -> Result<Login, Unavailable> {
+        if let Some(until) = self.guesses_at(&hash).await?.locked_until(at) {
+            return Ok(Login::Locked { until });
+        }
         let _turn = self.ports.keyed_lock.acquire(anonymous_turn(&hash)).await;
         let mut judged = self.guesses_at(&hash).await?;
         if let Some(until) = judged.locked_until(at) {
@@ -413,7 +421,7 @@ impl App {
     /// # Errors
     /// [`Unavailable`] if the log can't be read.
     pub async fn account_of(&self, email: &EmailAddress) -> Result<Option<AccountId>, Unavailable> {
-        self.holder(&self.ports.tokens.email_hash(email)).await
+        Ok(self.holder(&self.ports.tokens.email_hash(email)).await?.map(|(holder, _)| holder))
     }
 
     /// The deleted account that last held an address. Returns `None` if no deleted account held it.
@@ -437,13 +445,16 @@ impl App {
     ///
     /// A claim counts only if its account has the same address. So even with a wrong claim nobody gets into an
     /// account through another address.
-    pub(super) async fn holder(&self, hash: &EmailHash) -> Result<Option<AccountId>, Unavailable> {
+    pub(super) async fn holder(
+        &self,
+        hash: &EmailHash,
+    ) -> Result<Option<(AccountId, Arc<Account>)>, Unavailable> {
         let Some(holder) = self.claims.load(&email_claim::stream(hash)).await?.state.holder else {
             return Ok(None);
         };
         let account = self.accounts.load(&account::stream(holder)).await?.state;
         let own = account.profile().is_some_and(|profile| profile.email_hash == *hash);
-        Ok(own.then_some(holder))
+        Ok(own.then_some((holder, account)))
     }
 
     /// Claims an address for `candidate` and returns the account that holds it. That is another account if it holds

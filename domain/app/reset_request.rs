@@ -18,7 +18,9 @@ impl App {
         email: &EmailAddress,
     ) -> Result<(), Unavailable> {
         let hash = self.ports.tokens.email_hash(email);
-        let Some(account) = self.holder(&hash).await? else { return Ok(self.ports.store.decoy().await?) };
+        let Some((account, _)) = self.holder(&hash).await? else {
+            return Ok(self.ports.store.decoy().await?);
+        };
         let stream = account::stream(account);
         match self.accounts.transact(&stream, context, Command::RequestPasswordReset).await {
             Ok(committed) if !committed.facts.is_empty() => Ok(()),

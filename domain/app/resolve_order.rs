@@ -58,8 +58,10 @@ impl App {
     ) -> Result<AccountId, Failure> {
         let email_hash = self.ports.tokens.email_hash(&contact.person.email);
         if let Some(resolution) = received.resolution {
-            let named =
-                self.holder(&email_hash).await?.map(|account_id| Resolution::ContactNamed { account_id });
+            let named = self
+                .holder(&email_hash)
+                .await?
+                .map(|(account_id, _)| Resolution::ContactNamed { account_id });
             return match (named == Some(resolution), resolution) {
                 (true, Resolution::ContactNamed { account_id }) => Ok(account_id),
                 _ => Err(order::Refusal::Resolved.into()),

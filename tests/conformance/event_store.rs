@@ -124,6 +124,31 @@ async fn reading_starts_after_where_it_is_told_to(store: Store) {
     assert!(store.read_all(all[3].position, 0).await.unwrap().is_empty());
 }
 
+async fn events_are_read_by_their_names_and_the_others_are_passed(store: Store) {
+    let named = |n, name: &str| NewEvent { name: name.to_owned(), ..event(n) };
+    let names = ["login-failed", "account-locked", "login-succeeded", "login-failed", "password-reset"];
+    let events = names.iter().zip(1..).map(|(name, n)| named(n, name)).collect();
+    store.append(&stream("a"), Revision(0), events).await.unwrap();
+    let all = store.read_all(Position(0), 100).await.unwrap();
+    let read = |after: Position, limit, names: &'static [&'static str]| {
+        let store = store.clone();
+        async move {
+            let (events, end) = store.read_named(after, limit, names).await.unwrap();
+            (ids(&events), end)
+        }
+    };
+    let end = |n: usize| Some(all[n].position);
+    assert_eq!(read(Position(0), 100, &["login-failed", "password-reset"]).await, (vec![1, 4, 5], end(4)));
+    assert_eq!(
+        read(Position(0), 3, &["login-failed"]).await,
+        (vec![1], end(2)),
+        "the limit counts all events"
+    );
+    assert_eq!(read(all[2].position, 1, &["password-reset"]).await, (vec![], end(3)));
+    assert_eq!(read(Position(0), 100, &["of-no-event"]).await, (vec![], end(4)));
+    assert_eq!(read(all[4].position, 100, &["login-failed"]).await, (vec![], None));
+}
+
 async fn the_event_at_a_position_is_the_one_that_was_appended_there(store: Store) {
     store.append(&stream("a"), Revision(0), events(1..4)).await.unwrap();
     let last = store.append(&stream("b"), Revision(0), vec![event(4)]).await.unwrap();
@@ -266,6 +291,7 @@ macro_rules! adapter {
                 an_append_at_another_revision_than_the_streams_is_a_conflict_and_writes_nothing,
                 the_same_append_again_changes_nothing_and_answers_the_same,
                 reading_starts_after_where_it_is_told_to,
+                events_are_read_by_their_names_and_the_others_are_passed,
                 the_event_at_a_position_is_the_one_that_was_appended_there,
                 the_newest_events_come_with_the_oldest_of_them_first,
                 concurrent_writers_leave_order_without_gaps,

@@ -17,20 +17,69 @@ use crate::responses::problem::Fault;
 /// The most faults that one answer lists.
 const MOST: usize = 100;
 
+/// Where the description has the schemas to which others refer.
+const SCHEMAS: &str = "/components/schemas/";
+
 /// Makes the description of the API.
 static MAKE: OnceLock<fn() -> Value> = OnceLock::new();
-/// The description of the API. Nothing has a described shape before [`describe_by`] says how it is made.
-static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| MAKE.get().map_or(Value::Null, |make| make()));
+/// What is kept of the description. The whole would take ten megabytes as values.
+static DESCRIPTION: LazyLock<Description> =
+    LazyLock::new(|| MAKE.get().map(|make| Description::of(&make())).unwrap_or_default());
 
-/// The described operations, by path and method.
-static OPERATIONS: LazyLock<HashMap<String, HashMap<String, Operation>>> = LazyLock::new(|| {
-    let paths = DESCRIPTION.get("paths").and_then(Value::as_object).into_iter().flatten();
-    let operations = |operations: &'static Value| {
-        let operations = operations.as_object().into_iter().flatten();
-        operations.map(|(method, operation)| (method.to_uppercase(), Operation::of(operation))).collect()
-    };
-    paths.map(|(path, all)| (path.clone(), operations(all))).collect()
-});
+/// Nothing has a described shape before [`describe_by`] says how the description is made.
+#[derive(Default)]
+struct Description {
+    /// The described operations, by path and method.
+    operations: HashMap<String, HashMap<String, Operation>>,
+    /// The schemas to which others refer, by name, as JSON.
+    schemas: HashMap<String, String>,
+}
+
+impl Description {
+    fn of(description: &Value) -> Self {
+        let paths = description.get("paths").and_then(Value::as_object).into_iter().flatten();
+        let operations = |operations: &Value| {
+            let operations = operations.as_object().into_iter().flatten();
+            operations.map(|(method, operation)| (method.to_uppercase(), Operation::of(operation))).collect()
+        };
+        let schemas = description.pointer("/components/schemas").and_then(Value::as_object);
+        let as_json = |(name, schema): (&String, &Value)| (name.clone(), schema.to_string());
+        Self {
+            operations: paths.map(|(path, all)| (path.clone(), operations(all))).collect(),
+            schemas: schemas.into_iter().flatten().map(as_json).collect(),
+        }
+    }
+
+    /// The schemas that a schema refers to, directly or through others. A validator keeps a copy of all that it is given.
+    fn needed_by(&self, schema: &Value) -> Map<String, Value> {
+        let (mut needed, mut names) = (Map::new(), Vec::new());
+        references(schema, &mut names);
+        while let Some(name) = names.pop() {
+            if needed.contains_key(&name) {
+                continue;
+            }
+            let schema = self.schemas.get(&name).and_then(|json| serde_json::from_str(json).ok());
+            let schema: Value = schema.unwrap_or_default();
+            references(&schema, &mut names);
+            needed.insert(name, schema);
+        }
+        needed
+    }
+}
+
+/// Adds the names of the schemas to which a value refers.
+fn references(value: &Value, names: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            let reference = fields.get("$ref").and_then(Value::as_str);
+            let name = reference.and_then(|reference| reference.split_once(SCHEMAS));
+            names.extend(name.map(|(_, name)| name.to_owned()));
+            fields.values().for_each(|value| references(value, names));
+        }
+        Value::Array(values) => values.iter().for_each(|value| references(value, names)),
+        _ => {}
+    }
+}
 
 /// What one operation accepts.
 pub(crate) struct Operation {
@@ -46,19 +95,18 @@ struct Parameter {
 
 /// A schema, and its validator, which is made when it is first needed.
 struct Schema {
-    schema: &'static Value,
+    schema: Value,
     validator: OnceLock<Option<Validator>>,
 }
 
 impl Schema {
-    fn of(schema: &'static Value) -> Self {
-        Self { schema, validator: OnceLock::new() }
+    fn of(schema: &Value) -> Self {
+        Self { schema: schema.clone(), validator: OnceLock::new() }
     }
 
     fn validator(&self) -> Option<&Validator> {
         let make = || {
-            let components = DESCRIPTION.get("components").cloned().unwrap_or_default();
-            let whole = json!({ "allOf": [self.schema], "components": components });
+            let whole = json!({ "allOf": [self.schema], "components": { "schemas": DESCRIPTION.needed_by(&self.schema) } });
             jsonschema::options().should_validate_formats(true).build(&whole).ok()
         };
         self.validator.get_or_init(make).as_ref()
@@ -105,11 +153,11 @@ pub(crate) fn of(method: &Method, extensions: &Extensions) -> Option<&'static Op
 /// A described operation, by its method and its path as the description writes it.
 pub(crate) fn operation(method: &Method, path: &str) -> Option<&'static Operation> {
     let method = if method == Method::HEAD { &Method::GET } else { method };
-    OPERATIONS.get(path)?.get(method.as_str())
+    DESCRIPTION.operations.get(path)?.get(method.as_str())
 }
 
 impl Operation {
-    fn of(operation: &'static Value) -> Self {
+    fn of(operation: &Value) -> Self {
         let body = operation.pointer("/requestBody/content/application~1json/schema").map(Schema::of);
         let (mut query, mut path) = (BTreeMap::new(), BTreeMap::new());
         for parameter in operation.get("parameters").and_then(Value::as_array).into_iter().flatten() {
@@ -280,12 +328,15 @@ fn words<'a>(values: impl IntoIterator<Item = &'a Value>) -> String {
 
 /// The fields of the object whose `additionalProperties` is at this place of the description.
 fn known_fields(place: &str) -> String {
-    let object = place.find("/components/").and_then(|at| place.get(at..));
-    let object = object.and_then(|place| place.rsplit_once('/')).map_or("", |(object, _)| object);
-    let fields = DESCRIPTION.pointer(&format!("{object}/properties")).and_then(Value::as_object);
-    fields
-        .map(|fields: &Map<String, Value>| fields.keys().cloned().collect::<Vec<_>>().join(", "))
-        .unwrap_or_default()
+    let find = || {
+        let within = place.split_once(SCHEMAS)?.1.rsplit_once('/')?.0;
+        let name = within.split('/').next()?;
+        let schema: Value = serde_json::from_str(DESCRIPTION.schemas.get(name)?).ok()?;
+        let object = format!("{}/properties", within.strip_prefix(name)?);
+        let fields: Vec<_> = schema.pointer(&object)?.as_object()?.keys().cloned().collect();
+        Some(fields.join(", "))
+    };
+    find().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ pub(crate) async fn every_request(
     let answered = answered_in_time(&api, past, request, next).instrument(span).await;
     let mut response = localize::localize(&reader, id, answered);
     let headers = response.headers_mut();
+    headers.reserve(FIXED.len() + 2);
     headers.insert(REQUEST_ID, id.header());
     for (name, value) in FIXED {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

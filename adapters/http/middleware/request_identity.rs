@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use opentelemetry::propagation::Extractor;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
+use uuid::Uuid;
 
 use crate::request_parts::{ClientAddress, REQUEST_ID, RequestId, bearer};
 use crate::state::Api;
@@ -19,6 +20,8 @@ use loquet_metrics::{OfRoute, Request as Labels};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const TRACE: HeaderName = HeaderName::from_static("traceparent");
+/// The route of a request for a path that does not exist, in logs and metrics.
+const NO_ROUTE: &str = "none";
 
 /// If the connection is from a trusted proxy, returns the last address of `X-Forwarded-For` that is not a trusted
 /// proxy. The client may have written anything before it. If the proxy's own part can't be read, returns the proxy's
@@ -62,13 +65,14 @@ pub(crate) async fn identify(api: &Api, request: &mut Request) -> (RequestId, Sp
     request.extensions_mut().insert(RequestId(id));
     let callers = request.headers().get(REQUEST_ID).and_then(callers_id).map(ToOwned::to_owned);
     let method = known_method(request.method().as_str());
-    // The names with dots are those of the OpenTelemetry conventions for HTTP servers.
-    let span = tracing::info_span!(
-        "request", request_id = %id, method, route = tracing::field::Empty, caller_request_id = callers,
-        otel.kind = "server", otel.name = tracing::field::Empty, otel.status_code = tracing::field::Empty,
-        http.request.method = method, http.route = tracing::field::Empty,
-        http.response.status_code = tracing::field::Empty,
-    );
+    let path = request.extensions().get::<MatchedPath>();
+    let route = path.map_or(NO_ROUTE, MatchedPath::as_str);
+    let span = match api.traced {
+        true => traced(id, method, route, callers.as_deref()),
+        false => {
+            tracing::info_span!("request", request_id = %id, method, route, caller_request_id = callers)
+        }
+    };
     if request.headers().contains_key(TRACE) && may_name_a_trace(api, peer, request.headers()).await {
         // Continues a trace that began in another program (W3C Trace Context). Does nothing if tracing is
         // off.
@@ -78,6 +82,18 @@ pub(crate) async fn identify(api: &Api, request: &mut Request) -> (RequestId, Sp
         drop(span.set_parent(caller));
     }
     (RequestId(id), span)
+}
+
+/// The span of a request that may be traced. The names with dots are those of the OpenTelemetry conventions for HTTP
+/// servers.
+fn traced(id: Uuid, method: &str, route: &str, callers: Option<&str>) -> Span {
+    tracing::info_span!(
+        "request", request_id = %id, method, route, caller_request_id = callers,
+        otel.kind = "server", otel.name = %format_args!("{method} {route}"),
+        otel.status_code = tracing::field::Empty,
+        http.request.method = method, http.route = route,
+        http.response.status_code = tracing::field::Empty,
+    )
 }
 
 /// The id that a caller gave to its request. It is kept in the log beside ours if it is short and can be printed safely.
@@ -100,21 +116,21 @@ pub(crate) async fn is_of_service(api: &Api, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Measures a request. Runs once its route is known.
+/// Measures a request.
 pub(crate) async fn measure(api: &Api, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let path = request.extensions().get::<MatchedPath>().cloned();
-    let route = path.as_ref().map_or("none", MatchedPath::as_str);
+    let route = path.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
     let method = known_method(request.method().as_str());
-    let span = Span::current();
-    span.record("route", route).record("http.route", route);
-    span.record("otel.name", format!("{method} {route}"));
     let response = next.run(request).await;
     let took = begun.elapsed();
     let status = response.status().as_u16();
-    span.record("http.response.status_code", status);
-    if response.status().is_server_error() {
-        span.record("otel.status_code", "ERROR");
+    if api.traced {
+        let span = Span::current();
+        span.record("http.response.status_code", status);
+        if response.status().is_server_error() {
+            span.record("otel.status_code", "ERROR");
+        }
     }
     tracing::debug!(target: "loquet_http", status, microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX), "served");
     let http = &api.metrics.http;

@@ -251,6 +251,16 @@ impl EventStore for SqliteStore {
         self.inner.readers.all(after, limit)
     }
 
+    fn read_named<'a>(
+        &'a self,
+        after: Position,
+        limit: usize,
+        names: &'a [&'a str],
+    ) -> BoxFuture<'a, Result<(Vec<RecordedEvent>, Option<Position>), ReadError>> {
+        let names = names.iter().map(ToString::to_string).collect();
+        self.inner.readers.named(after, limit, names)
+    }
+
     fn event_at(&self, position: Position) -> BoxFuture<'_, Result<Option<RecordedEvent>, ReadError>> {
         self.inner.readers.at(position)
     }

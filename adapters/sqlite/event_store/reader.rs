@@ -14,8 +14,14 @@ use super::LOG;
 use super::heads::Head;
 use crate::database::{FileError, ReaderPool};
 
-const COLUMNS: &str =
-    "position, stream, revision, previous, event_id, name, version, data, metadata, subject, sealed";
+/// Reads the event at a position.
+const AT: &str =
+    "SELECT position, stream, revision, previous, event_id, name, version, data, metadata, subject, sealed
+    FROM events WHERE position = ?";
+/// Reads events after a position.
+const AFTER: &str =
+    "SELECT position, stream, revision, previous, event_id, name, version, data, metadata, subject, sealed
+    FROM events WHERE position > ? ORDER BY position LIMIT ?";
 
 /// Reads of the log.
 pub(super) struct Readers(ReaderPool);
@@ -32,7 +38,7 @@ impl Readers {
         head: Head,
         after: Revision,
     ) -> BoxFuture<'static, Result<Vec<RecordedEvent>, ReadError>> {
-        self.run(move |connection| {
+        self.run_few(move |connection| {
             // All reads are in one transaction. Otherwise each statement would lock and unlock the
             // write-ahead log.
             let transaction = connection.unchecked_transaction()?;
@@ -47,11 +53,34 @@ impl Readers {
         limit: usize,
     ) -> BoxFuture<'static, Result<Vec<RecordedEvent>, ReadError>> {
         self.run(move |connection| {
-            let query = format!("SELECT {COLUMNS} FROM events WHERE position > ? ORDER BY position LIMIT ?");
-            let mut statement = connection.prepare_cached(&query)?;
+            let mut statement = connection.prepare_cached(AFTER)?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let events = statement.query_map((after.0, limit), |row| Ok(recorded(row)?.0))?;
             events.collect()
+        })
+    }
+
+    /// Reads those of the next `limit` events after `after` that have one of these names. Returns the position of the last
+    /// event that it has passed, too.
+    pub(super) fn named(
+        &self,
+        after: Position,
+        limit: usize,
+        names: Vec<String>,
+    ) -> BoxFuture<'static, Result<(Vec<RecordedEvent>, Option<Position>), ReadError>> {
+        self.run(move |connection| {
+            let mut statement = connection.prepare_cached(AFTER)?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut rows = statement.query((after.0, limit))?;
+            let (mut events, mut end) = (Vec::new(), None);
+            while let Some(row) = rows.next()? {
+                end = Some(Position(row.get(0)?));
+                let name = row.get_ref(5)?.as_str()?;
+                if names.iter().any(|wanted| wanted == name) {
+                    events.push(recorded(row)?.0);
+                }
+            }
+            Ok((events, end))
         })
     }
 
@@ -60,10 +89,19 @@ impl Readers {
         &self,
         position: Position,
     ) -> BoxFuture<'static, Result<Option<RecordedEvent>, ReadError>> {
-        self.run(move |connection| {
+        self.run_few(move |connection| {
             let event = statement(connection)?.query_row([position.0], |row| Ok(recorded(row)?.0));
             event.optional()
         })
+    }
+
+    /// Runs a read of one stream or event.
+    fn run_few<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> BoxFuture<'static, Result<T, ReadError>> {
+        let pool = self.0.clone();
+        Box::pin(async move { pool.read_few(read).await.map_err(|e| ReadError(Causes(&e).to_string())) })
     }
 
     fn run<T: Send + 'static>(
@@ -100,7 +138,7 @@ pub(super) fn walk_back(
 }
 
 fn statement(connection: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
-    connection.prepare_cached(&format!("SELECT {COLUMNS} FROM events WHERE position = ?"))
+    connection.prepare_cached(AT)
 }
 
 /// An event, and the position of the previous event of its stream.

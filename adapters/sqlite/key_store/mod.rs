@@ -53,7 +53,7 @@ pub(crate) const KEYS: Kind = Kind {
             ends_at    INTEGER            -- microseconds since 1970; none for what is needed for ever
         ) STRICT, WITHOUT ROWID;",
 };
-const CACHED: usize = 100_000;
+const CACHED: usize = 40_000;
 /// How long a write waits for another program's write lock.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long an erasure waits for programs that read the file before it is tried again later. During each try,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::future::ready;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -77,7 +78,13 @@ struct Inner {
     /// request looks one up.
     known: HashMap<[u8; 32], TokenEntry>,
     version: Option<i64>,
+    /// When the file was last asked for its version.
+    asked: Option<Instant>,
 }
+
+/// How long the tokens in memory are used before the file is asked again whether another process has changed it. A token
+/// that another process revokes may still be used for this long. To ask takes locks on the file, at each request.
+const FRESH: Duration = Duration::from_millis(1);
 
 /// How accurate the last use is. Recording each use would cost more than the use itself.
 const NOTED: TimeDelta = TimeDelta::minutes(1);
@@ -88,7 +95,8 @@ impl SqliteServiceTokens {
     /// # Errors
     /// [`FileError`] names the file and what is wrong.
     pub fn open(path: &Path) -> Result<Self, FileError> {
-        let inner = Inner { connection: TOKENS.open(path)?, known: HashMap::new(), version: None };
+        let inner =
+            Inner { connection: TOKENS.open(path)?, known: HashMap::new(), version: None, asked: None };
         let connection = TOKENS.open_further(path)?;
         let uses = Uses { connection: Mutex::new(connection), pending: Mutex::default() };
         Ok(Self { inner: Arc::new(Mutex::new(inner)), uses: Arc::new(uses), operator: None })
@@ -152,7 +160,7 @@ impl SqliteServiceTokens {
         change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreFailed> {
         let mut inner = self.lock();
-        inner.version = None;
+        (inner.version, inner.asked) = (None, None);
         let changed = inner.connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(
             |transaction| {
                 let done = change(&transaction)?;
@@ -288,15 +296,19 @@ fn held(connection: &Connection, id: &str, now: Moment) -> rusqlite::Result<Opti
 impl Inner {
     /// Reads the tokens again if another process has written to the file.
     fn refresh(&mut self) -> rusqlite::Result<()> {
+        let now = Instant::now();
+        if self.asked.is_some_and(|asked| now - asked < FRESH) {
+            return Ok(());
+        }
         let version = self
             .connection
             .prepare_cached("PRAGMA data_version")?
             .query_row([], |row| row.get::<_, i64>(0))?;
-        if self.version == Some(version) {
-            return Ok(());
+        if self.version != Some(version) {
+            self.known = all(&self.connection)?;
+            self.version = Some(version);
         }
-        self.known = all(&self.connection)?;
-        self.version = Some(version);
+        self.asked = Some(now);
         Ok(())
     }
 }
