@@ -67,6 +67,50 @@ pub struct RecordedEvent {
     pub event: NewEvent,
 }
 
+impl RecordedEvent {
+    /// The event without its encrypted part.
+    #[must_use]
+    pub fn open(&self) -> OpenEvent<'_> {
+        OpenEvent {
+            position: self.position,
+            stream: self.stream.as_str(),
+            revision: self.revision,
+            id: self.event.id,
+            name: &self.event.name,
+            version: self.event.version,
+            data: &self.event.data,
+            metadata: &self.event.metadata,
+        }
+    }
+}
+
+/// An event in the log without its encrypted part, as it lies in a store. See [`RecordedEvent`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenEvent<'a> {
+    /// Its position in the whole log.
+    pub position: Position,
+    /// The name of its stream.
+    pub stream: &'a str,
+    /// Its revision in the stream.
+    pub revision: Revision,
+    /// Its id.
+    pub id: EventId,
+    /// Its stored name.
+    pub name: &'a str,
+    /// The version of its stored shape.
+    pub version: u16,
+    /// The unencrypted part, as JSON.
+    pub data: &'a [u8],
+    /// Its context, as JSON.
+    pub metadata: &'a [u8],
+}
+
+/// Is shown one event after the other.
+pub type Look = Box<dyn FnMut(&OpenEvent<'_>) + Send>;
+
+/// The events that a store without a quicker way reads at once, to show them.
+const PAGE: usize = 500;
+
 /// An append that is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
@@ -132,20 +176,29 @@ pub trait EventStore: Send + Sync {
     fn read_all(&self, after: Position, limit: usize)
     -> BoxFuture<'_, Result<Vec<RecordedEvent>, ReadError>>;
 
-    /// Those of the next `limit` events after `after` that have one of these names, and the position of the last of the
-    /// `limit`: the reader goes on there. The position is `None` if no event follows `after`. A store need not copy the
-    /// other events.
-    fn read_named<'a>(
-        &'a self,
+    /// Shows each event after `after`, up to `up_to`, that has one of these names, in order and without its encrypted part.
+    /// Returns how many events there are in all between the two positions. A store need not copy anything.
+    fn look_at_named(
+        &self,
         after: Position,
-        limit: usize,
-        names: &'a [&'a str],
-    ) -> BoxFuture<'a, Result<(Vec<RecordedEvent>, Option<Position>), ReadError>> {
+        up_to: Position,
+        names: &'static [&'static str],
+        mut look: Look,
+    ) -> BoxFuture<'_, Result<usize, ReadError>> {
         Box::pin(async move {
-            let mut events = self.read_all(after, limit).await?;
-            let end = events.last().map(|last| last.position);
-            events.retain(|recorded| names.contains(&recorded.event.name.as_str()));
-            Ok((events, end))
+            let (mut at, mut passed) = (after, 0);
+            while at < up_to {
+                let page = self.read_all(at, PAGE).await?;
+                let Some(last) = page.last().map(|last| last.position) else { break };
+                at = last;
+                for recorded in page.iter().take_while(|recorded| recorded.position <= up_to) {
+                    passed += 1;
+                    if names.contains(&recorded.event.name.as_str()) {
+                        look(&recorded.open());
+                    }
+                }
+            }
+            Ok(passed)
         })
     }
 
@@ -212,6 +265,12 @@ pub trait EventCodec: Send + Sync {
     /// # Errors
     /// [`CodecError`] if the unencrypted part can't be read.
     fn decode_open(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError>;
+
+    /// Decodes only the moment and the unencrypted part, as [`EventCodec::decode_open`] does.
+    ///
+    /// # Errors
+    /// [`CodecError`] if they can't be read.
+    fn decode_briefly(&self, event: &OpenEvent<'_>) -> Result<(Moment, DomainEvent), CodecError>;
 
     /// The keyed hash of a word of a name. A read model may hold this hash, but not the word. It does not change when
     /// the server key changes.

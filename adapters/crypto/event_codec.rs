@@ -7,7 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use loquet_domain::Moment;
 use loquet_domain::fact::{Actor, Context, Fact};
 use loquet_domain::ids::{AccountId, CompanyId, CorrelationId, EventId};
-use loquet_domain::ports::{BoxFuture, CodecError, EventCodec, NewEvent, RecordedEvent, Sealed, StreamId};
+use loquet_domain::ports::{
+    BoxFuture, CodecError, EventCodec, NewEvent, OpenEvent, RecordedEvent, Sealed, StreamId,
+};
 use loquet_domain::schema::{self, DomainEvent, KeyOwner, Private, Stored};
 use loquet_domain::values::erasable::Erasable;
 use serde::{Deserialize, Serialize};
@@ -211,6 +213,26 @@ pub fn decode_open(recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecE
     parse(recorded, metadata(recorded)?, Erasable::Erased)
 }
 
+/// Decodes only the moment and the unencrypted part of an event ([`EventCodec::decode_briefly`]).
+///
+/// # Errors
+/// [`CodecError`] if they can't be read.
+pub fn decode_briefly(event: &OpenEvent<'_>) -> Result<(Moment, DomainEvent), CodecError> {
+    #[derive(Deserialize)]
+    struct Brief {
+        at: Moment,
+    }
+    let unreadable = |why: String| CodecError::Unreadable {
+        id: event.id,
+        place: format!("{}@{}", event.stream, event.revision.0),
+        why,
+    };
+    let Brief { at } = serde_json::from_slice(event.metadata).map_err(|e| unreadable(e.to_string()))?;
+    let mut json = serde_json::Deserializer::from_slice(event.data);
+    let read = schema::read(event.name, event.version, &mut json, Erasable::Erased);
+    Ok((at, read.map_err(|e| unreadable(e.to_string()))?))
+}
+
 fn place_of(recorded: &RecordedEvent) -> String {
     format!("{}@{}", recorded.stream, recorded.revision.0)
 }
@@ -307,6 +329,10 @@ impl EventCodec for JsonCodec {
 
     fn decode_open(&self, recorded: &RecordedEvent) -> Result<Fact<DomainEvent>, CodecError> {
         decode_open(recorded)
+    }
+
+    fn decode_briefly(&self, event: &OpenEvent<'_>) -> Result<(Moment, DomainEvent), CodecError> {
+        decode_briefly(event)
     }
 
     fn hash_word(&self, word: &str) -> String {

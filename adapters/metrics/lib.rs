@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use loquet_domain::ports::{
-    AppendError, Appended, BoxFuture, BoxStream, EventStore, NewEvent, Position, ReadError, RecordedEvent,
-    Revision, StreamId, Subscribed,
+    AppendError, Appended, BoxFuture, BoxStream, EventStore, Look, NewEvent, Position, ReadError,
+    RecordedEvent, Revision, StreamId, Subscribed,
 };
 use loquet_projections::ports::Hold;
 use process::ProcessCollector;
@@ -448,13 +448,14 @@ impl EventStore for MeasuredStore {
         self.inner.read_all(after, limit)
     }
 
-    fn read_named<'a>(
-        &'a self,
+    fn look_at_named(
+        &self,
         after: Position,
-        limit: usize,
-        names: &'a [&'a str],
-    ) -> BoxFuture<'a, Result<(Vec<RecordedEvent>, Option<Position>), ReadError>> {
-        self.inner.read_named(after, limit, names)
+        up_to: Position,
+        names: &'static [&'static str],
+        look: Look,
+    ) -> BoxFuture<'_, Result<usize, ReadError>> {
+        self.inner.look_at_named(after, up_to, names, look)
     }
 
     fn event_at(&self, position: Position) -> BoxFuture<'_, Result<Option<RecordedEvent>, ReadError>> {

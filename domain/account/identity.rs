@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::ids::{AccountId, LOQUET, OrderId};
+use crate::ports::OpenEvent;
 use crate::stream::StreamId;
 use crate::values::email_address::EmailHash;
 
@@ -19,8 +20,20 @@ impl StreamId {
     /// The id of the account whose stream this is. Returns `None` for a stream of any other kind.
     #[must_use]
     pub fn account(&self) -> Option<AccountId> {
-        self.as_str().strip_prefix(CATEGORY)?.strip_prefix('-')?.parse().ok()
+        account_of(self.as_str())
     }
+}
+
+impl OpenEvent<'_> {
+    /// The id of the account in whose stream the event is. Returns `None` for a stream of any other kind.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountId> {
+        account_of(self.stream)
+    }
+}
+
+fn account_of(stream: &str) -> Option<AccountId> {
+    stream.strip_prefix(CATEGORY)?.strip_prefix('-')?.parse().ok()
 }
 
 impl AccountId {

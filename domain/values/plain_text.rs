@@ -15,6 +15,9 @@ use unicode_normalization::char::is_combining_mark;
 /// because some scripts and emoji need them.
 #[must_use]
 pub fn is_printable(character: char) -> bool {
+    if character.is_ascii() {
+        return !character.is_ascii_control();
+    }
     let code = u32::from(character);
     let hidden = matches!(
         code,

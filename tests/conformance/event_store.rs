@@ -7,7 +7,8 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use loquet_domain::ids::{AccountId, EventId};
 use loquet_domain::ports::{
-    AppendError, EventStore, NewEvent, Position, RecordedEvent, Revision, Sealed, StreamId, Subscribed,
+    AppendError, EventStore, NewEvent, OpenEvent, Position, RecordedEvent, Revision, Sealed, StreamId,
+    Subscribed,
 };
 use loquet_kurrentdb::KurrentStore;
 use loquet_memory::event_store::MemoryStore;
@@ -124,29 +125,33 @@ async fn reading_starts_after_where_it_is_told_to(store: Store) {
     assert!(store.read_all(all[3].position, 0).await.unwrap().is_empty());
 }
 
-async fn events_are_read_by_their_names_and_the_others_are_passed(store: Store) {
+async fn the_events_with_some_names_are_shown_and_the_others_are_passed(store: Store) {
     let named = |n, name: &str| NewEvent { name: name.to_owned(), ..event(n) };
     let names = ["login-failed", "account-locked", "login-succeeded", "login-failed", "password-reset"];
     let events = names.iter().zip(1..).map(|(name, n)| named(n, name)).collect();
     store.append(&stream("a"), Revision(0), events).await.unwrap();
     let all = store.read_all(Position(0), 100).await.unwrap();
-    let read = |after: Position, limit, names: &'static [&'static str]| {
-        let store = store.clone();
+    let looked = |after: Position, up_to: Position, names: &'static [&'static str]| {
+        let (store, all) = (store.clone(), all.clone());
         async move {
-            let (events, end) = store.read_named(after, limit, names).await.unwrap();
-            (ids(&events), end)
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let (seeing, known) = (seen.clone(), all.clone());
+            let look = move |event: &OpenEvent<'_>| {
+                let recorded = known.iter().find(|recorded| recorded.position == event.position);
+                assert_eq!(Some(*event), recorded.map(RecordedEvent::open));
+                seeing.lock().unwrap().push(event.id.0.as_u128());
+            };
+            let passed = store.look_at_named(after, up_to, names, Box::new(look)).await.unwrap();
+            let seen = seen.lock().unwrap().clone();
+            (seen, passed)
         }
     };
-    let end = |n: usize| Some(all[n].position);
-    assert_eq!(read(Position(0), 100, &["login-failed", "password-reset"]).await, (vec![1, 4, 5], end(4)));
-    assert_eq!(
-        read(Position(0), 3, &["login-failed"]).await,
-        (vec![1], end(2)),
-        "the limit counts all events"
-    );
-    assert_eq!(read(all[2].position, 1, &["password-reset"]).await, (vec![], end(3)));
-    assert_eq!(read(Position(0), 100, &["of-no-event"]).await, (vec![], end(4)));
-    assert_eq!(read(all[4].position, 100, &["login-failed"]).await, (vec![], None));
+    let (start, at) = (Position(0), |n: usize| all[n].position);
+    assert_eq!(looked(start, at(4), &["login-failed", "password-reset"]).await, (vec![1, 4, 5], 5));
+    assert_eq!(looked(start, at(2), &["login-failed"]).await, (vec![1], 3), "the last position counts");
+    assert_eq!(looked(at(2), at(4), &["login-failed"]).await, (vec![4], 2), "the first does not");
+    assert_eq!(looked(start, at(4), &["of-no-event"]).await, (vec![], 5));
+    assert_eq!(looked(at(4), Position(at(4).0 + 9), &["login-failed"]).await, (vec![], 0));
 }
 
 async fn the_event_at_a_position_is_the_one_that_was_appended_there(store: Store) {
@@ -291,7 +296,7 @@ macro_rules! adapter {
                 an_append_at_another_revision_than_the_streams_is_a_conflict_and_writes_nothing,
                 the_same_append_again_changes_nothing_and_answers_the_same,
                 reading_starts_after_where_it_is_told_to,
-                events_are_read_by_their_names_and_the_others_are_passed,
+                the_events_with_some_names_are_shown_and_the_others_are_passed,
                 the_event_at_a_position_is_the_one_that_was_appended_there,
                 the_newest_events_come_with_the_oldest_of_them_first,
                 concurrent_writers_leave_order_without_gaps,

@@ -22,7 +22,8 @@ impl FromRequestParts<Arc<Api>> for Arrival {
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Self::Rejection> {
         let address = parts.extensions.get::<ClientAddress>().map(|client| client.0);
         let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-        let agent = agent.map(|agent| agent.chars().take(256).collect());
+        // `to_str` accepts ASCII only.
+        let agent = agent.map(|agent| agent.get(..256).unwrap_or(agent).to_owned());
         let id = parts.extensions.get::<RequestId>().map_or_else(|| api.identities.fresh(), |id| id.0);
         let correlation = CorrelationId(id);
         let client = Client { address: address.map(|address| address.to_string()), agent };

@@ -2,7 +2,6 @@
 
 use std::sync::OnceLock;
 
-use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use loquet_domain::values::language::Language;
@@ -82,7 +81,7 @@ pub(crate) fn localize(reader: &Reader, id: RequestId, mut response: Response) -
     let told = write(reader, problem, id);
     let (kind, mut written) = match &reader.page_of {
         Some(look) => ("text/html; charset=utf-8", problem_page(look, status, &told)),
-        None => ("application/problem+json", (status, Json(told)).into_response()),
+        None => ("application/problem+json", as_json(status, &told)),
     };
     let headers = written.headers_mut();
     let kept =
@@ -95,6 +94,17 @@ pub(crate) fn localize(reader: &Reader, id: RequestId, mut response: Response) -
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.code()));
     written
+}
+
+/// The space that most problems fit into. A body that grows is moved several times.
+const MOST_PROBLEMS: usize = 768;
+
+fn as_json(status: StatusCode, told: &ProblemBody) -> Response {
+    let mut json = Vec::with_capacity(MOST_PROBLEMS);
+    match serde_json::to_writer(&mut json, told) {
+        Ok(()) => (status, json).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 /// The problem for a plain-text answer of axum or tower: an unreadable query, a body that is too large, a timeout.

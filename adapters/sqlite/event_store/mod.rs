@@ -18,8 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use loquet_domain::ports::{
-    AppendError, Appended, BoxFuture, BoxStream, EventStore, NewEvent, Position, ReadError, RecordedEvent,
-    Revision, StreamId, Subscribed,
+    AppendError, Appended, BoxFuture, BoxStream, EventStore, Look, NewEvent, Position, ReadError,
+    RecordedEvent, Revision, StreamId, Subscribed,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -251,14 +251,14 @@ impl EventStore for SqliteStore {
         self.inner.readers.all(after, limit)
     }
 
-    fn read_named<'a>(
-        &'a self,
+    fn look_at_named(
+        &self,
         after: Position,
-        limit: usize,
-        names: &'a [&'a str],
-    ) -> BoxFuture<'a, Result<(Vec<RecordedEvent>, Option<Position>), ReadError>> {
-        let names = names.iter().map(ToString::to_string).collect();
-        self.inner.readers.named(after, limit, names)
+        up_to: Position,
+        names: &'static [&'static str],
+        look: Look,
+    ) -> BoxFuture<'_, Result<usize, ReadError>> {
+        self.inner.readers.look(after, up_to, names, look)
     }
 
     fn event_at(&self, position: Position) -> BoxFuture<'_, Result<Option<RecordedEvent>, ReadError>> {

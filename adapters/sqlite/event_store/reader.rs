@@ -4,7 +4,7 @@ use std::path::Path;
 
 use loquet_domain::ids::{AccountId, EventId};
 use loquet_domain::ports::{
-    BoxFuture, NewEvent, Position, ReadError, RecordedEvent, Revision, Sealed, StreamId,
+    BoxFuture, Look, NewEvent, OpenEvent, Position, ReadError, RecordedEvent, Revision, Sealed, StreamId,
 };
 use loquet_projections::causes::Causes;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
@@ -22,6 +22,10 @@ const AT: &str =
 const AFTER: &str =
     "SELECT position, stream, revision, previous, event_id, name, version, data, metadata, subject, sealed
     FROM events WHERE position > ? ORDER BY position LIMIT ?";
+
+/// Reads the unencrypted parts of the events between two positions.
+const BETWEEN: &str = "SELECT name, position, stream, revision, event_id, version, data, metadata
+    FROM events WHERE position > ? AND position <= ? ORDER BY position";
 
 /// Reads of the log.
 pub(super) struct Readers(ReaderPool);
@@ -60,27 +64,36 @@ impl Readers {
         })
     }
 
-    /// Reads those of the next `limit` events after `after` that have one of these names. Returns the position of the last
-    /// event that it has passed, too.
-    pub(super) fn named(
+    /// Shows the events after `after`, up to `up_to`, that have one of these names, as they lie in SQLite's memory. Returns how
+    /// many events there are in between.
+    pub(super) fn look(
         &self,
         after: Position,
-        limit: usize,
-        names: Vec<String>,
-    ) -> BoxFuture<'static, Result<(Vec<RecordedEvent>, Option<Position>), ReadError>> {
+        up_to: Position,
+        names: &'static [&'static str],
+        mut look: Look,
+    ) -> BoxFuture<'static, Result<usize, ReadError>> {
         self.run(move |connection| {
-            let mut statement = connection.prepare_cached(AFTER)?;
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let mut rows = statement.query((after.0, limit))?;
-            let (mut events, mut end) = (Vec::new(), None);
+            let mut statement = connection.prepare_cached(BETWEEN)?;
+            let mut rows = statement.query((after.0, up_to.0))?;
+            let mut passed = 0;
             while let Some(row) = rows.next()? {
-                end = Some(Position(row.get(0)?));
-                let name = row.get_ref(5)?.as_str()?;
-                if names.iter().any(|wanted| wanted == name) {
-                    events.push(recorded(row)?.0);
+                passed += 1;
+                let name = row.get_ref(0)?.as_str()?;
+                if names.contains(&name) {
+                    look(&OpenEvent {
+                        position: Position(row.get(1)?),
+                        stream: row.get_ref(2)?.as_str()?,
+                        revision: Revision(row.get(3)?),
+                        id: EventId(Uuid::from_bytes(row.get(4)?)),
+                        name,
+                        version: row.get(5)?,
+                        data: row.get_ref(6)?.as_bytes()?,
+                        metadata: row.get_ref(7)?.as_bytes()?,
+                    });
                 }
             }
-            Ok((events, end))
+            Ok(passed)
         })
     }
 

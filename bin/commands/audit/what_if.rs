@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, bail, ensure};
 use chrono::TimeDelta;
-use loquet_crypto::event_codec::decode_open;
+use loquet_crypto::event_codec::decode_briefly;
 use loquet_domain::Moment;
 use loquet_domain::account::what_if::{History, Outcome, Trial};
 use loquet_domain::ids::AccountId;
@@ -35,7 +35,7 @@ pub(super) async fn run(directory: &DataDirectory, asked: &Asked) -> anyhow::Res
     let bar = progress(store.head().await?.0, "events judged")?;
     let trials = named.iter().map(|named| named.trial.clone()).collect();
     let reached = |position: Position| bar.set_position(position.0);
-    let (history, outcomes) = judge(store, decode_open, trials, Period { from, to }, reached).await?;
+    let (history, outcomes) = judge(store, decode_briefly, trials, Period { from, to }, reached).await?;
     bar.finish_and_clear();
     let outcomes: Vec<_> = named.into_iter().map(|named| named.name).zip(outcomes).collect();
     if asked.json {

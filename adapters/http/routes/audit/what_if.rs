@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use loquet_domain::account::what_if::{History, Outcome, Trial};
 use loquet_domain::ids::AccountId;
 use loquet_domain::policies::lockout::LockoutPolicy;
-use loquet_domain::ports::RecordedEvent;
+use loquet_domain::ports::OpenEvent;
 use loquet_http_ports::scope::Scope;
 use loquet_projections::what_if::{Period, judge};
 use serde::{Deserialize, Serialize};
@@ -198,7 +198,7 @@ pub(crate) async fn ask(
     let trials = faults.finish(Some(trials))?;
     let _share = api.admit_costly(&caller, Costly::Trial)?;
     let codec = api.codec.clone();
-    let open = move |recorded: &RecordedEvent| codec.decode_open(recorded);
+    let open = move |event: &OpenEvent<'_>| codec.decode_briefly(event);
     let (history, outcomes) = judge(api.store.clone(), open, trials, period, |_| {}).await?;
     let policies = outcomes.iter().map(|outcome| OutcomeBody::of(outcome, &history)).collect();
     Ok(Json(AnswerBody { history: HistoryBody::of(&history), policies }))
