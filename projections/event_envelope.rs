@@ -50,6 +50,9 @@ impl Sight {
     }
 }
 
+/// The number of events that are decoded before other tasks may run, such as logins.
+const AT_A_TIME: usize = 64;
+
 impl EventEnvelope {
     /// Reads the unencrypted part of an event. No key is needed, and a view may see no more.
     ///
@@ -69,15 +72,19 @@ impl EventEnvelope {
         page: Vec<RecordedEvent>,
         sight: Sight,
     ) -> (Vec<Arc<Self>>, Option<CodecError>) {
-        let mut failure = None;
-        let read = page.into_iter().map_while(|recorded| match codec.decode_open(&recorded) {
-            Ok(fact) => Some((recorded, fact)),
-            Err(error) => {
-                failure = Some(error);
-                None
+        let (mut read, mut failure) = (Vec::with_capacity(page.len()), None);
+        for (n, recorded) in page.into_iter().enumerate() {
+            if n % AT_A_TIME == 0 {
+                tokio::task::yield_now().await;
             }
-        });
-        let read: Vec<_> = read.collect();
+            match codec.decode_open(&recorded) {
+                Ok(fact) => read.push((recorded, fact)),
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
         let sealed = read.iter().filter(|(_, fact)| sight.opens(&fact.event)).map(|(recorded, _)| recorded);
         codec.prepare(&sealed.collect::<Vec<_>>()).await;
         let mut events = Vec::with_capacity(read.len());

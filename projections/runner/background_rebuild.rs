@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use loquet_domain::ports::{EventCodec, EventStore};
+use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
-use super::builder::{BuildFailed, Builder};
+use super::builder::{BuildFailed, Builder, Lane};
 use super::projection_group::{Entry, ProjectionGroup};
 use super::status::{Building, Follower, Status};
 use crate::causes::Causes;
@@ -48,13 +49,16 @@ pub(super) struct Outside {
 /// The tasks. Dropping this value ends them. The next runner continues what they leave.
 pub(super) struct BackgroundRebuilds {
     outside: Outside,
+    /// Shared by all successors.
+    lane: Lane,
     tasks: JoinSet<Ended>,
     under_way: HashMap<Build, (Role, AbortHandle)>,
 }
 
 impl BackgroundRebuilds {
     pub(super) fn new(outside: Outside) -> Self {
-        Self { outside, tasks: JoinSet::new(), under_way: HashMap::new() }
+        let lane = Arc::new(Semaphore::new(1));
+        Self { outside, lane, tasks: JoinSet::new(), under_way: HashMap::new() }
     }
 
     /// The result of the next task that ends. Waits for ever if there is no task.
@@ -80,7 +84,9 @@ impl BackgroundRebuilds {
         let Outside { store, codec, rows, status } = outside.clone();
         let entries = vec![entry];
         show(&status, &entries, role);
-        let builder = Builder::resume(ProjectionGroup::new(store, codec, rows, entries, at));
+        let lane = (role == Role::Successor).then(|| self.lane.clone());
+        let group = ProjectionGroup::new(store, codec, rows, entries, at);
+        let builder = Builder::resume(group).in_lane(lane);
         let task =
             self.tasks.spawn(async move { Ended::Arrived(build, go(outside, builder, role).await, role) });
         self.under_way.insert(build, (role, task));

@@ -2,8 +2,11 @@
 //! wait for it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use loquet_domain::ports::{EventCodec, EventStore, Position, ReadError};
+
+use tokio::sync::Semaphore;
 
 use super::projection_group::{Entry, ProjectionGroup};
 use crate::erased_view::ErasedView;
@@ -15,7 +18,12 @@ use crate::view::Build;
 /// Views that are being built from the log.
 pub struct Builder {
     group: ProjectionGroup,
+    lane: Option<Lane>,
 }
+
+/// Builds that share a lane work one at a time, and each pauses for as long as it has worked. Nobody waits for them, but
+/// logins wait for the processor.
+pub(super) type Lane = Arc<Semaphore>;
 
 /// Why a build was not finished.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,12 +69,16 @@ impl Builder {
             let build = rows.begin(view.id()).await?;
             entries.push(Entry::new(view, build, Position::default(), None));
         }
-        Ok(Self { group: ProjectionGroup::new(store, codec, rows, entries, Position::default()) })
+        Ok(Self { group: ProjectionGroup::new(store, codec, rows, entries, Position::default()), lane: None })
     }
 
     /// Continues builds that were begun before.
     pub(super) fn resume(group: ProjectionGroup) -> Self {
-        Self { group }
+        Self { group, lane: None }
+    }
+
+    pub(super) fn in_lane(self, lane: Option<Lane>) -> Self {
+        Self { lane, ..self }
     }
 
     /// The builds.
@@ -119,7 +131,16 @@ impl Builder {
         while at < goal {
             let ended = BuildFailed::LogEnds { at, goal };
             let Some(page) = log.next().await else { return Err(ended) };
+            let turn = match &self.lane {
+                Some(lane) => lane.acquire().await.ok(),
+                None => None,
+            };
+            let begun = Instant::now();
             self.group.gather(page.slice().up_to(goal)).await;
+            if turn.is_some() {
+                tokio::time::sleep(begun.elapsed()).await;
+            }
+            drop(turn);
             self.fail_with_the_first()?;
             at = self.group.delivered();
             reached(&self.group.entries, at);
