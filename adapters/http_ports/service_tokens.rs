@@ -165,7 +165,7 @@ pub trait ServiceTokens: Send + Sync {
     fn revoke<'a>(&'a self, id: &'a str, now: Moment) -> BoxFuture<'a, Result<bool, StoreFailed>>;
 
     /// Returns the caller that a token belongs to. Returns `None` if the token is unknown or not valid at
-    /// `at`. The store records the use, to the minute. No caller waits for that.
+    /// `at`. A token that another process ended may be found for a millisecond longer. The store records the use, to the minute. No caller waits for that.
     fn find<'a>(
         &'a self,
         token: &'a str,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use loquet_domain::fact::StaffRole;
@@ -63,6 +64,11 @@ async fn is_found(tokens: &Port, token: &str, at: i64) -> bool {
     tokens.find(token, second(at)).await.unwrap().is_some()
 }
 
+/// Waits until a change on one node is known on the others.
+async fn known_to_all() {
+    tokio::time::sleep(Duration::from_millis(2)).await;
+}
+
 async fn a_token_is_found_with_its_grant_on_every_node_and_after_a_stop(store: Store<Port>) {
     let [one, other] = store.two();
     let program = one.create("shop", &orders(), second(0), None).await.unwrap();
@@ -111,6 +117,7 @@ async fn a_revoked_token_is_found_no_more_on_any_node(store: Store<Port>) {
     let kept = one.create("shop", &orders(), second(0), None).await.unwrap();
     assert!(is_found(one.as_ref(), &token, 1).await && is_found(other.as_ref(), &token, 1).await);
     assert_eq!(other.revoke(&id_of(&token), second(2)).await, Ok(true));
+    known_to_all().await;
     for tokens in [&one, &other] {
         assert!(!is_found(tokens.as_ref(), &token, 2).await);
         assert!(is_found(tokens.as_ref(), &kept, 2).await, "another one of its name goes on");
@@ -138,6 +145,7 @@ async fn a_rotated_token_ends_and_its_successor_is_the_same_program(store: Store
     let old = one.create("audit", &orders(), second(0), Some(second(100))).await.unwrap();
     let namesake = one.create("audit", &orders(), second(0), None).await.unwrap();
     let new = other.rotate(&id_of(&old), second(1), second(10)).await.unwrap().unwrap();
+    known_to_all().await;
     for tokens in [&one, &other] {
         for (token, at, holds) in
             [(&old, 9, true), (&old, 10, false), (&new, 10, true), (&new, 99, true), (&new, 100, false)]
@@ -189,6 +197,7 @@ async fn many_who_rotate_and_revoke_at_once_leave_every_successor_listed_and_the
             })
         });
         let new: Vec<String> = join_all(tasks).await.into_iter().filter_map(Result::unwrap).collect();
+        known_to_all().await;
         for tokens in &nodes {
             assert!(!is_found(tokens.as_ref(), &old, 2).await);
             assert_eq!(tokens.list().await.unwrap().len(), before + 1 + new.len());

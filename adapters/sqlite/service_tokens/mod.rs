@@ -125,6 +125,7 @@ impl SqliteServiceTokens {
 
     fn list_now(&self) -> Result<Vec<TokenEntry>, StoreFailed> {
         let mut inner = self.lock();
+        inner.asked = None;
         inner.refresh().map_err(failed)?;
         let mut entries: Vec<_> = inner.known.values().cloned().collect();
         entries.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
@@ -175,6 +176,11 @@ impl SqliteServiceTokens {
         let hash = hash_of(token);
         let mut inner = self.lock();
         inner.refresh().map_err(failed)?;
+        if !inner.known.contains_key(&hash) {
+            // Another process may just have made it.
+            inner.asked = None;
+            inner.refresh().map_err(failed)?;
+        }
         let Some(entry) = inner.known.get_mut(&hash).filter(|entry| entry.holds(at)) else { return Ok(None) };
         let service = entry.service.clone();
         if entry.last_used_at.is_none_or(|last| at - last >= NOTED) {
