@@ -113,7 +113,11 @@ where
         let Ok(counted) = &mut *found else { return };
         match open(event) {
             Ok((at, DomainEvent::Account(of_account))) => {
-                counted.extend(event.account().map(|account| Counted { account, at, event: of_account }));
+                counted.extend(account::of_stream(event.stream).map(|account| Counted {
+                    account,
+                    at,
+                    event: of_account,
+                }));
             }
             Ok(_) => {}
             Err(error) => *found = Err(error),

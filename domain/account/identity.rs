@@ -3,7 +3,6 @@
 use uuid::Uuid;
 
 use crate::ids::{AccountId, LOQUET, OrderId};
-use crate::ports::OpenEvent;
 use crate::stream::StreamId;
 use crate::values::email_address::EmailHash;
 
@@ -20,19 +19,13 @@ impl StreamId {
     /// The id of the account whose stream this is. Returns `None` for a stream of any other kind.
     #[must_use]
     pub fn account(&self) -> Option<AccountId> {
-        account_of(self.as_str())
+        of_stream(self.as_str())
     }
 }
 
-impl OpenEvent<'_> {
-    /// The id of the account in whose stream the event is. Returns `None` for a stream of any other kind.
-    #[must_use]
-    pub fn account(&self) -> Option<AccountId> {
-        account_of(self.stream)
-    }
-}
-
-fn account_of(stream: &str) -> Option<AccountId> {
+/// The id of the account with a stream of this name. Returns `None` for a stream of any other kind.
+#[must_use]
+pub fn of_stream(stream: &str) -> Option<AccountId> {
     stream.strip_prefix(CATEGORY)?.strip_prefix('-')?.parse().ok()
 }
 

@@ -39,7 +39,7 @@ pub use event::{
     Admission, Counts, DeviceCount, DeviceEnd, DeviceOrigin, Event, Origin, Role, Rows, SessionEnd,
 };
 pub use evolve::evolve;
-pub use identity::{CATEGORY, stream};
+pub use identity::{CATEGORY, of_stream, stream};
 pub use link::Link;
 pub use refusal::Refusal;
 pub use second_step::{Proposal, SecondProof, SecondStep};
