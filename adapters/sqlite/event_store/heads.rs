@@ -93,8 +93,10 @@ impl Entry {
     }
 
     fn head(&self) -> Head {
-        let [a, b, c, d, e] = self.position;
-        let position = Position(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]));
+        let mut position = [0; 8];
+        let [_, _, _, last @ ..] = &mut position;
+        *last = self.position;
+        let position = Position(u64::from_be_bytes(position));
         Head { position, revision: Revision(u32::from_be_bytes(self.revision).into()) }
     }
 }
