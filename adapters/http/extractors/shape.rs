@@ -348,6 +348,17 @@ mod tests {
         operation(method, path)
     }
 
+    #[test]
+    fn a_validator_gets_the_schemas_that_its_own_refers_to_and_no_others() {
+        let operation = described(&Method::POST, "/v1/orders").unwrap();
+        let needed = DESCRIPTION.needed_by(&operation.body.as_ref().unwrap().schema);
+        let names: Vec<_> = needed.keys().collect();
+        assert!((1..10).contains(&names.len()), "{names:?}");
+        assert!(DESCRIPTION.schemas.len() > 100, "the whole description has {}", DESCRIPTION.schemas.len());
+        let list = described(&Method::GET, "/v1/accounts").unwrap();
+        assert_eq!(DESCRIPTION.needed_by(&list.query["limit"].schema.schema), Map::new());
+    }
+
     fn told(faults: Vec<Fault>) -> Vec<String> {
         faults.into_iter().map(|fault| format!("{} {}", fault.pointer, fault.rule)).collect()
     }
